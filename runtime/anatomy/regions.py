@@ -1,0 +1,78 @@
+"""The 29 anatomical regions of Chest ImaGenome and how they relate."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Laterality(str, Enum):
+    """The patient's side. On a frontal image the patient's right lies on the image's left."""
+
+    RIGHT = "right"
+    LEFT = "left"
+    MIDLINE = "midline"
+
+    @property
+    def mirrored(self) -> Laterality:
+        """The other side; the midline is its own mirror image."""
+        return {"right": Laterality.LEFT, "left": Laterality.RIGHT}.get(self.value, Laterality.MIDLINE)
+
+
+class Region(str, Enum):
+    """One of the 29 regions, spelled as in Chest ImaGenome. The order is that of the model's outputs."""
+
+    RIGHT_LUNG = "right lung"
+    RIGHT_UPPER_LUNG_ZONE = "right upper lung zone"
+    RIGHT_MID_LUNG_ZONE = "right mid lung zone"
+    RIGHT_LOWER_LUNG_ZONE = "right lower lung zone"
+    RIGHT_HILAR_STRUCTURES = "right hilar structures"
+    RIGHT_APICAL_ZONE = "right apical zone"
+    RIGHT_COSTOPHRENIC_ANGLE = "right costophrenic angle"
+    RIGHT_HEMIDIAPHRAGM = "right hemidiaphragm"
+    RIGHT_CLAVICLE = "right clavicle"
+    LEFT_LUNG = "left lung"
+    LEFT_UPPER_LUNG_ZONE = "left upper lung zone"
+    LEFT_MID_LUNG_ZONE = "left mid lung zone"
+    LEFT_LOWER_LUNG_ZONE = "left lower lung zone"
+    LEFT_HILAR_STRUCTURES = "left hilar structures"
+    LEFT_APICAL_ZONE = "left apical zone"
+    LEFT_COSTOPHRENIC_ANGLE = "left costophrenic angle"
+    LEFT_HEMIDIAPHRAGM = "left hemidiaphragm"
+    LEFT_CLAVICLE = "left clavicle"
+    TRACHEA = "trachea"
+    SPINE = "spine"
+    AORTIC_ARCH = "aortic arch"
+    MEDIASTINUM = "mediastinum"
+    UPPER_MEDIASTINUM = "upper mediastinum"
+    SVC = "svc"
+    CARDIAC_SILHOUETTE = "cardiac silhouette"
+    CAVOATRIAL_JUNCTION = "cavoatrial junction"
+    RIGHT_ATRIUM = "right atrium"
+    CARINA = "carina"
+    ABDOMEN = "abdomen"
+
+    @property
+    def index(self) -> int:
+        """Position in the model's outputs, 0 to 28."""
+        return _INDEX[self]
+
+    @property
+    def laterality(self) -> Laterality:
+        """The patient's side the region belongs to. The right atrium has no left twin: midline."""
+        first, _, rest = self.value.partition(" ")
+        if rest and f"left {rest}" in _VALUES and f"right {rest}" in _VALUES:
+            return Laterality(first)
+        return Laterality.MIDLINE
+
+    @property
+    def mirrored(self) -> Region:
+        """The same region of the other side; a midline region is its own mirror image."""
+        side = self.laterality
+        if side is Laterality.MIDLINE:
+            return self
+        return Region(self.value.replace(side.value, side.mirrored.value, 1))
+
+
+REGIONS: tuple[Region, ...] = tuple(Region)
+_INDEX = {region: position for position, region in enumerate(REGIONS)}
+_VALUES = {region.value for region in REGIONS}

@@ -1,0 +1,1 @@
+"""One runner per inference engine, all behind the interface of `base`."""

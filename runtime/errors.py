@@ -1,0 +1,68 @@
+"""Typed errors. Each says what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class EdgeRetrieveError(Exception):
+    """Base of every error this project raises on purpose.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, as a sentence without a final full stop.
+    where : str, optional
+        The file, field, setting or argument concerned.
+    remedy : str, optional
+        What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what, self.where, self.remedy = what, where, remedy
+        parts = [f"{where}: {what}" if where else what]
+        if remedy:
+            parts.append(remedy)
+        super().__init__(". ".join(part.rstrip(".") for part in parts) + ".")
+
+
+class PixelError(EdgeRetrieveError):
+    """An image file cannot be turned into pixels of a frontal chest X-ray."""
+
+
+class UnreadableFileError(PixelError):
+    """The file is missing, empty, truncated, or in no format we decode."""
+
+
+class UnsupportedImageError(PixelError):
+    """The file reads well but is not what this project handles (not an X-ray, not a chest, multi-frame...)."""
+
+
+class BundleError(EdgeRetrieveError):
+    """A model bundle is incomplete, damaged, or does not fit this runtime."""
+
+
+class BackendError(EdgeRetrieveError):
+    """An inference engine cannot be loaded or cannot run a graph."""
+
+
+class StoreError(EdgeRetrieveError):
+    """The case store cannot be opened, read or written."""
+
+
+class QueryError(EdgeRetrieveError):
+    """A query is empty, contradicts itself, or names something unknown."""
+
+
+class ConfigError(EdgeRetrieveError):
+    """A configuration file or a setting is wrong."""
+
+
+class MissingExtraError(EdgeRetrieveError):
+    """A command needs an optional part of the package that is not installed."""
+
+
+class TrainingError(EdgeRetrieveError):
+    """Training cannot start or go on (no data, a checkpoint of another model, a diverged loss)."""
+
+
+class ExportError(EdgeRetrieveError):
+    """A produced graph fails its checks or misses its parity bound."""

@@ -1,0 +1,67 @@
+"""What the pixel path hands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+FloatImage = npt.NDArray[np.float32]
+
+
+class View(str, Enum):
+    """The projection of a chest X-ray."""
+
+    PA = "PA"
+    AP = "AP"
+    LATERAL = "LATERAL"
+    UNKNOWN = "UNKNOWN"
+
+
+class Flag(str, Enum):
+    """A doubt about an image that its reader must know of; the image is kept."""
+
+    LATERAL_VIEW = "lateral view"
+    UNKNOWN_VIEW = "unknown view"
+    NO_WINDOW = "no VOI window in the file: full range used"
+    COLOUR = "colour image reduced to luminance"
+    LOW_DETAIL = "fewer than 64 grey levels"
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """One X-ray, ready to display and to encode.
+
+    Parameters
+    ----------
+    pixels : float32 array of shape [H, W]
+        Display intensity 0 (black) to 1 (white); dense tissue is bright whatever the file's photometry.
+    view : View
+    patient, study, sop_instance : str
+        Identifiers as in the file; derived from the pixels' hash where the format has none.
+    study_date : str
+        ``YYYYMMDD`` or empty.
+    sex : str
+        ``M``, ``F``, ``O`` or empty.
+    age : float or None
+        Years.
+    applied : tuple of str
+        Every step applied to the stored values, in order, for the record.
+    flags : tuple of Flag
+    pixels_sha256 : str
+        Hex digest of `pixels` and their shape: equal images have equal digests.
+    """
+
+    pixels: FloatImage
+    view: View
+    patient: str
+    study: str
+    sop_instance: str
+    study_date: str
+    sex: str
+    age: float | None
+    applied: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    pixels_sha256: str

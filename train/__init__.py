@@ -1,0 +1,1 @@
+"""Training of RRA-VL: phantoms, data sets, model, losses, loop, evaluation."""
