@@ -1,1 +1,1 @@
-"""Light runtime: pixels to embeddings to location-conditioned hits. Imports neither torch nor transformers."""
+"""Light runtime: pixels to embeddings to location-conditioned hits, with no torch and no transformers."""

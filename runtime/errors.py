@@ -33,7 +33,7 @@ class UnreadableFileError(PixelError):
 
 
 class UnsupportedImageError(PixelError):
-    """The file reads well but is not what this project handles (not an X-ray, not a chest, multi-frame...)."""
+    """The file reads well but is not what this project handles (no X-ray, no chest, many frames)."""
 
 
 class BundleError(EdgeRetrieveError):

@@ -52,9 +52,9 @@ class Region(str, Enum):
     ABDOMEN = "abdomen"
 
     @property
-    def index(self) -> int:
+    def position(self) -> int:
         """Position in the model's outputs, 0 to 28."""
-        return _INDEX[self]
+        return _POSITION[self]
 
     @property
     def laterality(self) -> Laterality:
@@ -74,5 +74,5 @@ class Region(str, Enum):
 
 
 REGIONS: tuple[Region, ...] = tuple(Region)
-_INDEX = {region: position for position, region in enumerate(REGIONS)}
+_POSITION = {region: position for position, region in enumerate(REGIONS)}
 _VALUES = {region.value for region in REGIONS}
