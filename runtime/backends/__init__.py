@@ -1,1 +1,6 @@
-"""One runner per inference engine, all behind the interface of `base`."""
+"""Inference engines behind one interface."""
+
+from edge_retrieve.runtime.backends.base import Backend, Runner, TensorSpec
+from edge_retrieve.runtime.backends.opening import open_runner, resolve_backend
+
+__all__ = ["Backend", "Runner", "TensorSpec", "open_runner", "resolve_backend"]

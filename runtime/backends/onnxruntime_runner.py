@@ -1,0 +1,130 @@
+"""ONNX Runtime on the CPU and on CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from edge_retrieve.runtime.backends.base import Array, Backend, Runner, TensorSpec
+from edge_retrieve.runtime.errors import BackendError
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
+}
+_CUDA = "CUDAExecutionProvider"
+_CPU = "CPUExecutionProvider"
+_ERRORS_ONLY = 3  # ONNX Runtime's log severity; its warnings are about its own optimiser
+
+
+def load_onnxruntime(extra: str = "cpu") -> ModuleType:
+    """Import ONNX Runtime.
+
+    Raises
+    ------
+    BackendError
+        Where it is not installed; names the extra to install.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BackendError(
+            f"ONNX Runtime is not installed ({error})",
+            where=f"backend {extra}",
+            remedy=f'Install it with: pip install "edge-retrieve[{extra}]"',
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def cuda_available() -> bool:
+    """Return whether the installed ONNX Runtime was built with CUDA."""
+    return _CUDA in load_onnxruntime().get_available_providers()
+
+
+class OnnxRuntimeRunner(Runner):
+    """A graph in an ONNX Runtime session.
+
+    Parameters
+    ----------
+    graph : Path
+        The ``.onnx`` file.
+    backend : Backend
+        `Backend.CPU` or `Backend.CUDA`.
+    threads : int, optional
+        Threads inside one operator; ONNX Runtime's choice (one per physical core) where None.
+
+    Raises
+    ------
+    BackendError
+        Where ONNX Runtime is missing, lacks the provider, or cannot load the graph.
+    """
+
+    def __init__(self, graph: Path, backend: Backend, *, threads: int | None = None) -> None:
+        cuda = backend is Backend.CUDA
+        ort = load_onnxruntime("gpu" if cuda else "cpu")
+        self.name = f"ONNX Runtime {backend.value}: {graph.name}"
+        if cuda and _CUDA not in ort.get_available_providers():
+            raise BackendError(
+                "the installed ONNX Runtime has no CUDA provider",
+                where=self.name,
+                remedy='Install "edge-retrieve[gpu]" in place of [cpu], or use the backend cpu',
+            )
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = _ERRORS_ONLY
+        if threads is not None:
+            options.intra_op_num_threads = threads
+            options.inter_op_num_threads = 1
+        try:
+            session: Any = ort.InferenceSession(
+                str(graph), sess_options=options, providers=[_CUDA, _CPU] if cuda else [_CPU]
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            raise BackendError(
+                f"the graph cannot be loaded ({_first_line(error)})",
+                where=str(graph),
+                remedy="Check the bundle with: edge-retrieve bundle verify",
+            ) from error
+        # Where CUDA's libraries do not load, ONNX Runtime falls back to the CPU and only logs it.
+        if cuda and session.get_providers()[0] != _CUDA:
+            raise BackendError(
+                "CUDA was asked for, but ONNX Runtime fell back to the CPU",
+                where=self.name,
+                remedy="Check the NVIDIA driver and the CUDA and cuDNN libraries, or use the backend cpu",
+            )
+        self._session: Any = session
+        self.inputs = tuple(
+            TensorSpec(
+                item.name,
+                _DTYPES.get(item.type, item.type),
+                tuple(extent if isinstance(extent, int) else None for extent in item.shape),
+            )
+            for item in session.get_inputs()
+        )
+        self._outputs: list[str] = [item.name for item in session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run the graph once; see `Runner.run`."""
+        if self._session is None:
+            raise BackendError("the runner is closed", where=self.name)
+        self.check(inputs)
+        try:
+            values = self._session.run(self._outputs, dict(inputs))
+        except Exception as error:  # as above
+            raise BackendError(f"the engine failed ({_first_line(error)})", where=self.name) from error
+        return dict(zip(self._outputs, values, strict=True))
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0]
