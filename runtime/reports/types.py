@@ -1,8 +1,4 @@
-"""What a report says: sentences, and per sentence the findings, their assertion and their regions.
-
-This file holds the types that pass between rooms; `parse_report` composes the phrase tables of
-`runtime.anatomy.phrases` with the vocabulary and negation rules of `runtime.findings`.
-"""
+"""What passes between rooms when a report is read: sentences, mentions, and how they are asserted."""
 
 from __future__ import annotations
 

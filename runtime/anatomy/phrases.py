@@ -1,0 +1,281 @@
+"""Report phrases that name a place, and the regions they point at.
+
+A lobe is no zone: "right upper lobe" is read as the right upper lung zone because a frontal image
+cannot tell them apart. Matching works on `normalized` text, where abbreviations are written out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from edge_retrieve.runtime.anatomy.regions import Laterality, Region
+
+
+class Place(str, Enum):
+    """A kind of place a report names. Paired places take the value as the name of their two regions."""
+
+    UPPER = "upper lung zone"
+    MID = "mid lung zone"
+    LOWER = "lower lung zone"
+    APEX = "apical zone"
+    HILUM = "hilar structures"
+    ANGLE = "costophrenic angle"
+    DIAPHRAGM = "hemidiaphragm"
+    CLAVICLE = "clavicle"
+    LUNG = "lung"
+    RIB = "rib"
+    PLEURA = "pleura"
+    SIDE = "a side and nothing else"
+    RETROCARDIAC = "retrocardiac"
+    HEART = "heart"
+    CARDIOMEDIASTINAL = "cardiomediastinal silhouette"
+    CARDIOPULMONARY = "heart and lungs"
+    MEDIASTINUM = "mediastinum"
+    UPPER_MEDIASTINUM = "upper mediastinum"
+    AORTA = "aorta"
+    TRACHEA = "trachea"
+    CARINA = "carina"
+    SVC = "superior vena cava"
+    CAVOATRIAL = "cavoatrial junction"
+    RIGHT_ATRIUM = "right atrium"
+    SPINE = "spine"
+    ABDOMEN = "abdomen"
+    ELSEWHERE = "outside the 29 regions"
+
+
+@dataclass(frozen=True)
+class PlacePhrase:
+    """A place as named in a text.
+
+    Parameters
+    ----------
+    start, end : int
+        Half-open character range in the text searched.
+    place : Place
+    sides : tuple of Laterality
+        Sides stated, or meant by the place itself (the lingula is left); empty where none is.
+    """
+
+    start: int
+    end: int
+    place: Place
+    sides: tuple[Laterality, ...]
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions the phrase points at; both sides where a paired place comes with no side."""
+        return regions_of(self.place, self.sides)
+
+
+RIGHT, LEFT = Laterality.RIGHT, Laterality.LEFT
+BOTH = (RIGHT, LEFT)
+
+# A rib crosses a lung and has no region of its own; pleural space shows first at its lowest point.
+_PAIRED_AS: Mapping[Place, str] = {
+    **{place: place.value for place in (
+        Place.UPPER, Place.MID, Place.LOWER, Place.APEX, Place.HILUM, Place.ANGLE, Place.DIAPHRAGM,
+        Place.CLAVICLE, Place.LUNG,
+    )},
+    Place.RIB: "lung",
+    Place.SIDE: "lung",
+    Place.PLEURA: "costophrenic angle",
+}  # fmt: skip
+
+_UNPAIRED: Mapping[Place, tuple[Region, ...]] = {
+    Place.RETROCARDIAC: (Region.LEFT_LOWER_LUNG_ZONE, Region.CARDIAC_SILHOUETTE),
+    Place.HEART: (Region.CARDIAC_SILHOUETTE,),
+    Place.CARDIOMEDIASTINAL: (Region.CARDIAC_SILHOUETTE, Region.MEDIASTINUM),
+    Place.CARDIOPULMONARY: (Region.CARDIAC_SILHOUETTE, Region.RIGHT_LUNG, Region.LEFT_LUNG),
+    Place.MEDIASTINUM: (Region.MEDIASTINUM,),
+    Place.UPPER_MEDIASTINUM: (Region.UPPER_MEDIASTINUM,),
+    Place.AORTA: (Region.AORTIC_ARCH,),
+    Place.TRACHEA: (Region.TRACHEA,),
+    Place.CARINA: (Region.CARINA,),
+    Place.SVC: (Region.SVC,),
+    Place.CAVOATRIAL: (Region.CAVOATRIAL_JUNCTION,),
+    Place.RIGHT_ATRIUM: (Region.RIGHT_ATRIUM,),
+    Place.SPINE: (Region.SPINE,),
+    Place.ABDOMEN: (Region.ABDOMEN,),
+    Place.ELSEWHERE: (),
+}
+
+
+def is_paired(place: Place) -> bool:
+    """Return whether a place exists on both sides."""
+    return place in _PAIRED_AS
+
+
+def regions_of(place: Place, sides: Sequence[Laterality] = ()) -> tuple[Region, ...]:
+    """Return the regions of a place on the given sides, on both where none is given."""
+    if place in _UNPAIRED:
+        return _UNPAIRED[place]
+    return tuple(Region(f"{side.value} {_PAIRED_AS[place]}") for side in (sides or BOTH))
+
+
+_ABBREVIATIONS: tuple[tuple[str, str], ...] = (
+    (r"[‐-―-]", " "),
+    (r"\brul\b", "right upper lobe"),
+    (r"\brml\b", "right middle lobe"),
+    (r"\brll\b", "right lower lobe"),
+    (r"\blul\b", "left upper lobe"),
+    (r"\blll\b", "left lower lobe"),
+    (r"\bbi ?bas(ilar|al)\b", r"bilateral bas\1"),
+    (r"\bbi ?apical\b", "bilateral apical"),
+    (r"\bbi ?hilar\b", "bilateral hilar"),
+    (r"\b(?:cp|costo ?phrenic)\b", "costophrenic"),
+    (r"\bcardio mediastinal\b", "cardiomediastinal"),
+    (r"\bcardio pulmonary\b", "cardiopulmonary"),
+    (r"\bair space\b", "airspace"),
+    (r"\brt\b", "right"),
+    (r"\blt\b", "left"),
+    (r"\bett\b", "endotracheal tube"),
+    (r"\bt spine\b", "thoracic spine"),
+    (r"\bsub ?segmental\b", "subsegmental"),
+)
+_ABBREVIATION_RULES = tuple((re.compile(pattern), spelled) for pattern, spelled in _ABBREVIATIONS)
+
+
+def normalized(text: str) -> str:
+    """Return text in lower case with white space folded, hyphens opened and abbreviations written out."""
+    text = re.sub(r"\s+", " ", text.lower()).strip()
+    for pattern, spelled in _ABBREVIATION_RULES:
+        text = pattern.sub(spelled, text)
+    return re.sub(r"\s+", " ", text)
+
+
+# "upper and lower lobes", "upper, middle and lower zones": the noun comes once, after the last one.
+_SHARED_NOUN = r"(?=(?:,| and| or|/)[a-z ,/]{0,40}?\b(?:lobe|lung|zone|field)s?\b)"
+_NOUN = r"(?: lung| pulmonary)?(?: (?:lobes?|lungs?|zones?|fields?|hemithorax|hemithoraces|chest|lobar))"
+_PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
+    (Place.UPPER, rf"upper(?:{_NOUN}|{_SHARED_NOUN})|suprahilar|subclavicular|infraclavicular"),
+    (Place.MID, rf"mid(?:dle)?(?:{_NOUN}|{_SHARED_NOUN})|mid to lower lung|lingular?|(?:minor|horizontal) fissure"),
+    (
+        Place.LOWER,
+        rf"lower(?:{_NOUN}|{_SHARED_NOUN})|(?:lung )?bas(?:e|es|ilar|al)(?: (?:lungs?|zones?|lobes?))?|infrahilar"
+        r"|(?:lung )?bas(?:e|es)",
+    ),
+    (Place.APEX, r"(?:lung )?(?:ap(?:ex|ices|ical))(?: (?:lungs?|zones?|regions?))?"),
+    (Place.HILUM, r"(?:peri)?hil(?:um|a|ar|us)(?: (?:structures?|regions?|contours?|shadows?|lymph nodes?|nodes?))?"),
+    (Place.ANGLE, r"(?:lateral |posterior )?(?:costophrenic|cardiophrenic) (?:angles?|sulc(?:us|i)|recess(?:es)?|xxxx)"
+                  r"|(?:posterior|lateral|costophrenic) sulc(?:us|i)|costophrenic"),
+    (Place.DIAPHRAGM, r"(?:hemi)?diaphragm(?:s|atic)?(?: (?:domes?|contours?))?"),
+    (Place.CLAVICLE, r"clavic(?:les?|ular)(?: heads?)?|collar ?bones?"),
+    (Place.LUNG, r"lungs?(?: (?:fields?|parenchyma|zones?))?|pulmonary parenchyma|hemithora(?:x|ces)|parenchymal?"),
+    (Place.RIB, r"(?:\d+(?:st|nd|rd|th) )?ribs?(?: cage)?"),
+    (Place.PLEURA, r"pleural (?:spaces?|surfaces?|margins?|reflections?)|pleura"),
+    (Place.RETROCARDIAC, r"retro ?cardiac(?: (?:region|space|area))?|behind the heart"),
+    (Place.HEART, r"heart(?: (?:size|silhouette|shadow|borders?|contours?))?"
+                  r"|cardiac(?: (?:size|silhouettes?|shadow|borders?|contours?|apex))?|(?:left |right )?ventric(?:le|ular)"),
+    (Place.CARDIOMEDIASTINAL,
+     r"cardiomediastinal(?: (?:silhouettes?|contours?|size|structures?|shadow))?"
+     r"|(?:heart|cardiac) and mediastin(?:um|al)(?: (?:silhouettes?|contours?|size|structures?))?"),
+    (Place.CARDIOPULMONARY, r"cardiopulmonary|heart and lungs"),
+    (Place.MEDIASTINUM, r"mediastin(?:um|al)(?: (?:silhouettes?|contours?|structures?|widths?|lymph nodes?|nodes?))?"
+                        r"|subcarinal|azygos"),
+    (Place.UPPER_MEDIASTINUM, r"(?:superior|upper) mediastin(?:um|al)(?: (?:contours?|silhouette))?|paratracheal(?: stripe)?"),
+    (Place.AORTA, r"(?:(?:ascending|descending|thoracic|transverse) )*aort(?:a|ic)(?: (?:arch|knob|knuckle|contour|shadow))?"
+                  r"|arch of the aorta"),
+    (Place.TRACHEA, r"trache(?:a|al)|central airways?"),
+    (Place.CARINA, r"carina"),
+    (Place.SVC, r"svc|superior vena cava|brachiocephalic(?: vein)?"),
+    (Place.CAVOATRIAL, r"(?:cavo ?atrial|svc(?:/| )?(?:right atrial|ra|atrial)|superior cavoatrial) junction|atriocaval junction"),
+    (Place.RIGHT_ATRIUM, r"right atri(?:um|al)"),
+    (Place.SPINE, r"(?:thoracic |lumbar |thoracolumbar |cervical |dorsal )?(?:spine|spinal|vertebra(?:e|l)?)(?: (?:bod(?:y|ies)|column))?"),
+    (Place.ABDOMEN, r"(?:upper )?abdom(?:en|inal)|stomach|gastric(?: (?:fundus|body|bubble))?|duodenum"
+                    r"|(?:(?:right|left) )?upper quadrants?|sub ?diaphragmatic|under the diaphragm|intraperitoneal|bowel"),
+    (Place.ELSEWHERE, r"(?:right |left |bilateral )?(?:shoulders?|humer(?:us|al)|scapulae?|axill(?:a|ary)|breasts?"
+                      r"|(?:internal )?jugular(?: vein)?|subclavian(?: vein)?|ij|atri(?:um|al)|neck|nipples?|acromioclavicular)"
+                      r"|(?:right |left )lateral (?:views?|radiographs?|projections?|chest)"),
+)  # fmt: skip
+_PLACES = tuple((place, re.compile(rf"\b(?:{pattern})(?![a-z])")) for place, pattern in _PLACE_PATTERNS)
+# Places whose name says the side.
+_MEANT_SIDE = ((re.compile(r"lingul"), LEFT), (re.compile(r"middle (?:lobe|lobar)|(?:minor|horizontal)"), RIGHT))
+
+_SIDE = re.compile(
+    r"\b(?:(?P<both>bilateral(?:ly)?|both|(?:right|left)(?: side[d]?)?(?: greater than| more than| less than|,?"
+    r" and| or| and/or|/) ?(?:the )?(?:right|left)(?! [a-z ]{0,20}\b(?:and|or)\b (?:the )?(?:right|left)))"
+    r"|(?P<right>right)|(?P<left>left))(?: sided?)?\b"
+)
+_TRAILING_SIDE = re.compile(
+    r"(?: (?:lung|zones?|region))?,? (?:of|on|in|at|within) (?:the )?(?P<side>right|left|both|either)"
+    r"(?: (?:lungs?|hemithorax|chest|side)\b)?"
+)
+_ZONES = frozenset({Place.UPPER, Place.MID, Place.LOWER, Place.APEX, Place.HILUM, Place.ANGLE, Place.PLEURA,
+                    Place.RIB, Place.DIAPHRAGM})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _SideWord:
+    start: int
+    end: int
+    sides: tuple[Laterality, ...]
+
+
+def find_places(text: str, barriers: Sequence[int] = ()) -> tuple[PlacePhrase, ...]:
+    """Return the places named in a clause, in order, each with the side stated for it.
+
+    Parameters
+    ----------
+    text : str
+        One clause of `normalized` text.
+    barriers : sequence of int
+        Character positions (of finding words) that a side word is not used up across: in "right
+        effusion and basilar atelectasis" the side serves both.
+
+    Returns
+    -------
+    tuple of PlacePhrase
+        Side words that no place uses come as `Place.SIDE`.
+    """
+    spans = _longest([(m.start(), m.end(), place) for place, rule in _PLACES for m in rule.finditer(text)])
+    words = [
+        _SideWord(m.start(), m.end(), BOTH if m["both"] else (RIGHT,) if m["right"] else (LEFT,))
+        for m in _SIDE.finditer(text)
+        if not any(start <= m.start() < end for start, end, _ in spans)
+    ]
+    used: set[int] = set()
+    swallowed: set[int] = set()
+    found: list[PlacePhrase] = []
+    for index, (start, end, place) in enumerate(spans):
+        if index in swallowed:
+            continue
+        phrase = text[start:end]
+        trailing = _TRAILING_SIDE.match(text, end) if place in _ZONES else None
+        before = next((word for word in reversed(words) if word.end <= start), None)
+        if before and text[before.end : start].strip(" ,") == "" or not trailing:
+            trailing = None
+        sides: tuple[Laterality, ...] = ()
+        if trailing:
+            sides = {"right": (RIGHT,), "left": (LEFT,)}.get(trailing["side"], BOTH)
+            used |= {word.start for word in words if trailing.start() <= word.start < trailing.end()}
+            swallowed |= {i for i, (s, _, _) in enumerate(spans) if trailing.start() <= s < trailing.end()}
+        elif meant := next((side for rule, side in _MEANT_SIDE if rule.search(phrase)), None):
+            sides = (meant,)
+            if before and text[before.end : start].strip() == "":
+                used.add(before.start)
+        elif is_paired(place):
+            if before:
+                sides = before.sides
+            elif after := next((word for word in words if word.start >= end), None):
+                sides = after.sides
+                if re.fullmatch(r",? (?:on|of|in) (?:the )?", text[end : after.start]):
+                    used.add(after.start)
+            if before and not any(before.end <= stop < start for stop in barriers):
+                used.add(before.start)
+        elif before and len(text[before.end : start].split()) <= 1:
+            used.add(before.start)  # "right paratracheal", "left heart border"
+        found.append(PlacePhrase(start, end, place, sides))
+    found += [PlacePhrase(w.start, w.end, Place.SIDE, w.sides) for w in words if w.start not in used]
+    return tuple(sorted(found, key=lambda phrase: phrase.start))
+
+
+def _longest(spans: list[tuple[int, int, Place]]) -> list[tuple[int, int, Place]]:
+    """Return non-overlapping spans in order, the longer of two that overlap."""
+    kept: list[tuple[int, int, Place]] = []
+    for span in sorted(spans, key=lambda s: (s[0] - s[1], s[0])):
+        if all(span[1] <= other[0] or other[1] <= span[0] for other in kept):
+            kept.append(span)
+    return sorted(kept)

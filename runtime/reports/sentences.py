@@ -1,0 +1,50 @@
+"""Sections and sentences of a report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from edge_retrieve.runtime.reports.types import Section
+
+# Section headers as MIMIC-CXR, Indiana and most hospitals write them: capitals and a colon at the start of a line.
+_HEADER = re.compile(
+    r"^[ \t]*(?P<name>[A-Z][A-Z0-9 /&,()\-]{2,60}|Findings?|Impressions?|Conclusions?|Indications?|Comparisons?"
+    r"|Techniques?|History|Exam(?:ination)?|Clinical [A-Za-z]+)[ \t]*:",
+    re.MULTILINE,
+)
+_IMPRESSION = re.compile(r"impression|conclusion|summary|opinion", re.IGNORECASE)
+_NOT_READ = re.compile(
+    r"indication|history|clinical|reason|comparison|technique|exam|procedure|notification|recommendation|dictated|signed",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(
+    r"(?<![.\s]\d)(?<!\bvs)(?<!\bDr)(?<!\bapprox)[.!?]+(?:\s+|$|(?=[A-Z][a-z]))"  # a full stop that is no list number
+    r"|\n\s*\n|\n\s*(?=(?:\d+[.)]|[-*•])\s)"
+)
+_LIST_MARK = re.compile(r"^(?:\(?\d+[.)]|[-*•])\s*")
+
+
+def split_sections(text: str) -> Iterator[tuple[Section, str]]:
+    """Yield the sections of a report with their text; text before any header counts as findings."""
+    start, section = 0, Section.FINDINGS
+    for header in _HEADER.finditer(text):
+        yield section, text[start : header.start()]
+        start = header.end()
+        if _IMPRESSION.search(header["name"]):
+            section = Section.IMPRESSION
+        elif _NOT_READ.search(header["name"]):
+            section = Section.OTHER
+        else:
+            section = Section.FINDINGS
+    yield section, text[start:]
+
+
+def split_sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of a section as written, white space folded, without list numbers."""
+    start = 0
+    for end in [match.end() for match in _SPLIT.finditer(text)] + [len(text)]:
+        sentence = _LIST_MARK.sub("", re.sub(r"\s+", " ", text[start:end]).strip())
+        start = end
+        if re.search(r"[A-Za-z]", sentence):
+            yield sentence
