@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@if [ ! -x $(BIN)/python ]; then \
 		echo "Creating $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv $(VENV); fi
 	@echo "Installing edge-retrieve and its pinned dependencies (constraints.txt) into $(VENV);"
-	@echo "the largest is PyTorch, about 200 MB as a CPU build. This takes a minute or two ..."
+	@echo "the largest is PyTorch, about 190 MB as a CPU build. This takes a minute or two ..."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
