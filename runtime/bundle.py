@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -208,7 +208,7 @@ def _is_figures(value: object) -> bool:
 
 
 # The manifest's field types as the dataclass spells them, and how a JSON value of each looks.
-_KINDS = {
+_KINDS: Mapping[str, Callable[[object], bool]] = {
     "str": lambda value: isinstance(value, str) and bool(value),
     "int": _is_positive,
     "tuple[str, ...]": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),

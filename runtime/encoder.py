@@ -15,7 +15,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, Box, boxes_to_array
 from edge_retrieve.runtime.backends import Backend, Runner, open_runner
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import BackendError, BundleError, QueryError
-from edge_retrieve.runtime.preprocess import Letterbox, letterbox
+from edge_retrieve.runtime.preprocess.letterbox import Letterbox, letterbox
 from edge_retrieve.runtime.preprocess.types import FloatImage
 
 FloatArray = npt.NDArray[np.float32]
@@ -215,7 +215,8 @@ class Encoder:
         if not boxes:
             return np.zeros((0, self.bundle.manifest.embedding_dim), np.float32)
         inside = boxes_to_array([encoding.letterbox.to_model(box) for box in boxes]) / self._size
-        return self._encode_regions(encoding.features, inside[np.newaxis].astype(np.float32))[0]
+        regions = self._encode_regions(encoding.features, inside[np.newaxis].astype(np.float32))
+        return regions.reshape(len(boxes), -1)
 
     def _encode_regions(self, features: FloatArray, boxes: FloatArray) -> FloatArray:
         out = self._region.run({"features": features, "boxes": boxes})

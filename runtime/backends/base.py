@@ -57,8 +57,9 @@ class TensorSpec:
         )
         if not fits:
             wanted = " x ".join("any" if extent is None else str(extent) for extent in self.shape)
+            given = " x ".join(map(str, array.shape))
             raise BackendError(
-                f"input '{self.name}' has shape {' x '.join(map(str, array.shape))}, the graph wants {wanted}",
+                f"input '{self.name}' has shape {given}, the graph wants {wanted}",
                 where=where,
                 remedy="Check that the bundle's manifest describes these graphs",
             )

@@ -1,0 +1,29 @@
+"""The case store: studies, images, reports, findings, boxes and every embedding, in SQLite."""
+
+from edge_retrieve.runtime.store.records import (
+    KnownImage,
+    NewEncoding,
+    NewImage,
+    NewReport,
+    StoredImage,
+    StoreStats,
+    StudyRecord,
+    StudySummary,
+    Vectors,
+    Watermark,
+)
+from edge_retrieve.runtime.store.store import Store
+
+__all__ = [
+    "KnownImage",
+    "NewEncoding",
+    "NewImage",
+    "NewReport",
+    "Store",
+    "StoreStats",
+    "StoredImage",
+    "StudyRecord",
+    "StudySummary",
+    "Vectors",
+    "Watermark",
+]

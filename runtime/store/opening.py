@@ -1,0 +1,80 @@
+"""Opening and creating a store's database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from pathlib import Path
+
+from edge_retrieve.runtime.bundle import Bundle
+from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.store import schema
+
+DATABASE_NAME = "store.sqlite"
+
+
+def make_folder(path: Path) -> None:
+    """Make a store's folder, for its owner only: it holds patients' data.
+
+    Raises
+    ------
+    StoreError
+        Where the system refuses.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder cannot be made ({error.strerror})", where=str(path), remedy="Name another folder"
+        ) from error
+
+
+def connect(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
+    """Open a store's database file, read-only where its folder is.
+
+    Raises
+    ------
+    StoreError
+        Where a read-only folder holds a database that was not closed properly.
+    """
+    database = path / DATABASE_NAME
+    address = database.absolute().as_uri()
+    if not os.access(path, os.W_OK):
+        # A folder on read-only media: SQLite must be told that nobody writes beside it.
+        if Path(f"{database}-wal").exists():
+            raise StoreError(
+                "the store is read-only and was not closed properly",
+                where=str(path),
+                remedy="Open it once where it can be written, then copy it again",
+            )
+        address += "?mode=ro&immutable=1"
+    return sqlite3.connect(
+        address, uri=True, timeout=lock_timeout_s, isolation_level=None, check_same_thread=False
+    )
+
+
+def prepare(connection: sqlite3.Connection, path: Path, creating_for: Bundle | None) -> None:
+    """Create the tables where there are none and `creating_for` is given; check and migrate them.
+
+    Raises
+    ------
+    StoreError
+        Where the database is another program's, or of a newer version.
+    """
+    connection.execute("PRAGMA foreign_keys = ON")
+    if creating_for is not None and schema.is_empty(connection):
+        connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        schema.create_tables(
+            connection,
+            {
+                "store_id": uuid.uuid4().hex,
+                "bundle_id": creating_for.bundle_id,
+                "model_id": creating_for.manifest.model_id,
+                "embedding_dim": str(creating_for.manifest.embedding_dim),
+            },
+        )
+    schema.bring_forward(connection, str(path))
+    # What is acknowledged survives a power cut.
+    connection.execute("PRAGMA synchronous = FULL")
