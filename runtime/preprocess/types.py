@@ -28,6 +28,10 @@ class Flag(str, Enum):
     NO_WINDOW = "no VOI window in the file: full range used"
     COLOUR = "colour image reduced to luminance"
     LOW_DETAIL = "fewer than 64 grey levels"
+    UNDECLARED = "the header does not declare a chest X-ray"
+    RAW_DETECTOR = "raw detector values (FOR PROCESSING), not meant for display"
+    REORIENTED = "flipped or rotated as the header asks: check the side marker"
+    HEADER_IGNORED = "a damaged or contradictory header field was ignored"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""A PNG or JPEG file to a radiograph."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from edge_retrieve.runtime.errors import PixelError, UnreadableFileError, UnsupportedImageError
+from edge_retrieve.runtime.preprocess import checks
+from edge_retrieve.runtime.preprocess.assemble import Identity, assemble
+from edge_retrieve.runtime.preprocess.colour import to_grey
+from edge_retrieve.runtime.preprocess.grayscale import CLIPPED_FRACTION, FEW_GREY_LEVELS, clipped_range
+from edge_retrieve.runtime.preprocess.quiet import captured_warnings
+from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph, View
+
+# A 16-bit picture whose brightest pixel needs 14 bits or fewer holds detector values, not display values:
+# shown as it is, it would be nearly black.
+_DETECTOR_RANGE = 2**14
+
+
+def load_raster(path: Path, data: bytes, view: View | None) -> Radiograph:
+    """Read a PNG or JPEG image.
+
+    Parameters
+    ----------
+    path : Path
+        Named in errors.
+    data : bytes
+        The whole file.
+    view : View or None
+        The projection, which these formats cannot state.
+
+    Raises
+    ------
+    UnreadableFileError
+        Truncated, damaged, or a kind of JPEG that is not decoded (12 bits, lossless).
+    UnsupportedImageError
+        Animated, too small, too large or blank.
+    """
+    where = str(path)
+    applied: list[str] = []
+    flags: list[Flag] = []
+    with captured_warnings():
+        try:
+            pixels = _decode(data, where, applied, flags)
+        except PixelError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise UnsupportedImageError(
+                "the image claims more pixels than any X-ray has",
+                where=where,
+                remedy="Give the original image",
+            ) from error
+        except Exception as error:
+            # Pillow's readers meet arbitrary bytes here and raise many types.
+            raise UnreadableFileError(
+                "the picture is truncated, damaged or of a kind that is not decoded",
+                where=where,
+                remedy="Copy the file again, or save it as 8-bit PNG or JPEG",
+            ) from error
+    return assemble(pixels, view, View.UNKNOWN, "view: not stated", Identity(), applied, flags)
+
+
+def _decode(data: bytes, where: str, applied: list[str], flags: list[Flag]) -> FloatImage:
+    with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
+        checks.check_size(image.width, image.height, where)
+        if getattr(image, "n_frames", 1) > 1:
+            raise UnsupportedImageError(
+                f"the picture has {image.n_frames} frames",
+                where=where,
+                remedy="Give one picture a file",
+            )
+        image.load()
+        applied.append(f"decoded: {image.format} {image.mode}")
+        return _to_pixels(_upright(image, applied, flags), where, applied, flags)
+
+
+def _upright(image: Image.Image, applied: list[str], flags: list[Flag]) -> Image.Image:
+    """Turn the picture as its EXIF orientation asks."""
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+        if orientation in range(2, 9):
+            applied.append(f"EXIF orientation {orientation} undone")
+            flags.append(Flag.REORIENTED)
+            return ImageOps.exif_transpose(image)
+    except Exception:
+        # EXIF is free-form data from outside; the picture is readable without it.
+        applied.append("ignored: unreadable EXIF data")
+        flags.append(Flag.HEADER_IGNORED)
+    return image
+
+
+def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[Flag]) -> FloatImage:
+    if "A" in image.getbands() or "transparency" in image.info:
+        cover = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), cover).convert("RGB")
+        applied.append("alpha composed over black")
+    if image.mode in {"I;16", "I;16B", "I;16L", "I;16N", "I"}:
+        levels = np.asarray(image).astype(np.int64)
+        _refuse_blank(levels, where)
+        pixels = _wide(levels, applied, flags)
+    elif image.mode in {"L", "1"}:
+        levels = np.asarray(image.convert("L"))
+        _refuse_blank(levels, where)
+        pixels = levels.astype(np.float32) / np.float32(255)
+        applied.append("range: 0 to 255 as stored")
+    else:
+        channels = np.asarray(image.convert("RGB"))
+        _refuse_blank(channels, where)
+        pixels, coloured = to_grey(channels)
+        applied.append("range: 0 to 255 as stored")
+        applied.append("colour reduced to luminance (BT.601)")
+        if coloured:
+            flags.append(Flag.COLOUR)
+    if np.unique(pixels).size < FEW_GREY_LEVELS:
+        flags.append(Flag.LOW_DETAIL)
+    return pixels
+
+
+def _wide(levels: npt.NDArray[np.int64], applied: list[str], flags: list[Flag]) -> FloatImage:
+    """Scale a 16-bit picture: full scale where it is used, else the range of its detector values."""
+    if int(levels.max()) >= _DETECTOR_RANGE:
+        applied.append("range: 0 to 65535 as stored")
+        return np.asarray(np.clip(levels / 65535.0, 0.0, 1.0), dtype=np.float32)
+    histogram = np.bincount(np.maximum(levels, 0).ravel(), minlength=_DETECTOR_RANGE)
+    low, high = clipped_range(np.arange(histogram.size, dtype=np.float64), histogram)
+    applied.append(f"range: {low:g} to {high:g} ({CLIPPED_FRACTION:.1%} clipped at each end, 16-bit file)")
+    flags.append(Flag.NO_WINDOW)
+    return np.asarray(np.clip((levels - low) / (high - low), 0.0, 1.0), dtype=np.float32)
+
+
+def _refuse_blank(levels: npt.NDArray[np.int64] | npt.NDArray[np.uint8], where: str) -> None:
+    if levels.min() == levels.max():
+        raise UnsupportedImageError(
+            "all pixels have the same value", where=where, remedy="The image shows nothing; export it again"
+        )
