@@ -1,0 +1,88 @@
+"""Checkpoints: written whole or not at all, read with a clear word on what does not fit."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from edge_retrieve.runtime.errors import TrainingError
+from edge_retrieve.train.config import TrainConfig, config_to_json, parse_config
+from edge_retrieve.train.model import RraVl
+
+CHECKPOINT = "checkpoint.pt"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model ready to evaluate or export: averaged weights, tokenizer and the configuration behind them."""
+
+    model: RraVl
+    tokenizer: Tokenizer
+    config: TrainConfig
+    epochs_done: int
+
+
+def save_checkpoint(path: Path, config: TrainConfig, tokenizer: Tokenizer, state: dict[str, Any]) -> None:
+    """Write a checkpoint to a temporary name, flush it to disk and rename it.
+
+    Parameters
+    ----------
+    path : Path
+    config : TrainConfig
+    tokenizer : Tokenizer
+    state : dict
+        ``model``, ``ema``, ``optimiser`` state dicts and ``epochs_done``.
+    """
+    partial = path.with_suffix(".partial")
+    content = {"format": _FORMAT, "config": config_to_json(config), "tokenizer": tokenizer.to_str(), **state}
+    with partial.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint's raw content.
+
+    Raises
+    ------
+    TrainingError
+        Where the file is missing, damaged, or of another format.
+    """
+    if path.is_dir():
+        path = path / CHECKPOINT
+    if not path.is_file():
+        raise TrainingError(
+            "no such checkpoint", where=str(path), remedy="Train one with `edge-retrieve train`"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged archive
+        raise TrainingError(f"not a readable checkpoint ({error})", where=str(path)) from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise TrainingError("not a checkpoint of this version", where=str(path))
+    return content
+
+
+def load_trained(path: Path) -> TrainedModel:
+    """Load the averaged weights of a checkpoint (a file, or the folder that holds it) for inference.
+
+    Raises
+    ------
+    TrainingError
+        As `read_checkpoint`.
+    """
+    content = read_checkpoint(path)
+    config = parse_config(json.loads(content["config"]), where=str(path))
+    tokenizer = Tokenizer.from_str(content["tokenizer"])
+    model = RraVl(config.model, tokenizer.get_vocab_size())
+    model.load_state_dict(content["ema"])
+    return TrainedModel(model.eval(), tokenizer, config, content["epochs_done"])

@@ -1,0 +1,190 @@
+"""Training configuration: frozen dataclasses read from one JSON file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edge_retrieve.runtime.errors import ConfigError
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of RRA-VL."""
+
+    image_size: int = 256  # pixels, side of the letterboxed square; a multiple of 32
+    widths: tuple[int, ...] = (32, 64, 128, 160)  # channels at strides 4, 8, 16, 32
+    depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at strides 4, 8, 16, 32
+    feature_channels: int = 96  # channels of the stride-8 map that regions are pooled from
+    salience_heads: int = 8  # attention heads of region pooling; divides feature_channels
+    projection_width: int = 256  # hidden units of the region and global projections
+    embedding_dim: int = 128  # dimensions of the shared space
+    text_width: int = 128  # hidden units of the text encoder
+    text_layers: int = 2  # transformer layers
+    text_heads: int = 4  # attention heads; divides text_width
+    max_text_tokens: int = 160  # tokens; longer text is cut
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where training studies come from."""
+
+    studies: int = 6000  # phantom studies to train on
+    validation_studies: int = 300  # phantom studies of other patients to watch
+    seed: int = 1  # of the phantom archive
+    render_size: int = 384  # pixels; phantoms are rendered at this side, then reduced
+    cache: str = "~/.cache/edge-retrieve/phantoms"  # folder for rendered studies, reused between runs
+    workers: int = 2  # processes that render
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """The WordPiece tokenizer trained on the training reports."""
+
+    vocabulary: int = 1500  # tokens at most
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each part of the objective; 0 leaves it out."""
+
+    semantic_global: float = 1.0
+    region_word: float = 0.5
+    location_image_text: float = 0.0
+    location_image_image: float = 0.0
+    location_text_text: float = 0.0
+    box: float = 5.0
+    box_score: float = 0.5
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """One stage of training."""
+
+    name: str
+    epochs: int  # passes over the training studies
+    learning_rate: float  # peak of the cosine schedule
+    weights: LossWeights = field(default_factory=LossWeights)
+    predicted_boxes: float = 0.0  # fraction of images whose regions are pooled from predicted boxes
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that determines a training run."""
+
+    out: str  # folder for checkpoints and logs
+    stages: tuple[StageConfig, ...]
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    seed: int = 0  # of weights, order and augmentation
+    batch: int = 64  # studies a step
+    weight_decay: float = 0.02  # AdamW
+    warmup_steps: int = 50  # steps of linear warm-up at the start of each stage
+    gradient_clip: float = 1.0  # maximum norm
+    ema_decay: float = 0.998  # a step; decay of the averaged weights that are kept
+    bfloat16: bool = True  # run the convolutions in bfloat16
+    threads: int = 2  # CPU threads
+
+
+T = TypeVar("T")
+
+
+def _convert(annotation: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        return _build(annotation, value, where)
+    origin = typing.get_origin(annotation)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ConfigError("expected a list", where=where)
+        item = typing.get_args(annotation)[0]
+        return tuple(_convert(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
+    if isinstance(annotation, types.UnionType):
+        raise ConfigError("this field cannot be set from JSON", where=where)
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not annotation:
+        expected = getattr(annotation, "__name__", str(annotation))
+        raise ConfigError(f"expected {expected}, found {value!r}", where=where)
+    return value
+
+
+def _build(cls: type[T], raw: Any, where: str) -> T:
+    if not isinstance(raw, Mapping):
+        raise ConfigError("expected an object", where=where)
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(raw) - set(fields))
+    if unknown:
+        raise ConfigError(
+            f"unknown setting {', '.join(unknown)}",
+            where=where,
+            remedy=f"Known are: {', '.join(sorted(fields))}",
+        )
+    missing = [
+        name
+        for name, f in fields.items()
+        if name not in raw and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"missing setting {', '.join(missing)}", where=where)
+    return cls(**{name: _convert(hints[name], value, f"{where}.{name}") for name, value in raw.items()})
+
+
+def parse_config(raw: Mapping[str, Any], *, where: str = "config") -> TrainConfig:
+    """Build a configuration from parsed JSON.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown, missing or mistyped setting, or sizes that do not fit each other.
+    """
+    config = _build(TrainConfig, raw, where)
+    model = config.model
+    if model.image_size % 32:
+        raise ConfigError("must be a multiple of 32", where=f"{where}.model.image_size")
+    if model.feature_channels % model.salience_heads:
+        raise ConfigError("must divide feature_channels", where=f"{where}.model.salience_heads")
+    if model.text_width % model.text_heads:
+        raise ConfigError("must divide text_width", where=f"{where}.model.text_heads")
+    if not (len(model.widths) == len(model.depths) == 4):
+        raise ConfigError("widths and depths need four entries each", where=f"{where}.model")
+    if not config.stages:
+        raise ConfigError("needs at least one stage", where=f"{where}.stages")
+    if config.batch < 2:
+        raise ConfigError("contrast needs at least 2 studies a step", where=f"{where}.batch")
+    return config
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Read a configuration file; the bare name of a shipped preset (``demo``) works too.
+
+    Raises
+    ------
+    ConfigError
+        Where the file is missing, is not JSON, or `parse_config` refuses it.
+    """
+    preset = PRESETS / f"{path}.json"
+    if not path.exists() and preset.is_file():
+        path = preset
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(sorted(p.stem for p in PRESETS.glob("*.json")))
+        raise ConfigError("no such file", where=str(path), remedy=f"Presets are: {names}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"not readable as JSON ({error})", where=str(path)) from None
+    return parse_config(raw, where=path.name)
+
+
+def config_to_json(config: TrainConfig) -> str:
+    """Return a configuration as JSON text that `load_config` reads back equal."""
+    return json.dumps(dataclasses.asdict(config), indent=2)

@@ -1,0 +1,90 @@
+"""A training corpus: what every data set becomes before the model sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_retrieve.runtime.anatomy import REGIONS, Region
+from edge_retrieve.runtime.findings import Finding
+from edge_retrieve.runtime.reports import parse_report, text_by_region
+
+FINDINGS: tuple[Finding, ...] = tuple(Finding)
+
+
+@dataclass(frozen=True)
+class RegionText:
+    """What one report says of one region.
+
+    Parameters
+    ----------
+    region : int
+        Position in `REGIONS`.
+    text : str
+    abnormal : bool
+        True where a finding is stated as present there.
+    """
+
+    region: int
+    text: str
+    abnormal: bool
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Studies in arrays; row n of each belongs to study n.
+
+    Parameters
+    ----------
+    pixels : uint8 array of shape [N, S, S]
+        Letterboxed; may be a memory map.
+    boxes : float32 array of shape [N, 29, 4]
+        Fractions of the square.
+    patients : int64 array of shape [N]
+    reports : sequence of str
+    labels : float32 array of shape [N, 29, L]
+        Findings the *report* states as present in each region: weak supervision, as in the paper.
+    region_texts : sequence of tuple of RegionText
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float32]
+    patients: npt.NDArray[np.int64]
+    reports: Sequence[str]
+    labels: npt.NDArray[np.float32]
+    region_texts: Sequence[tuple[RegionText, ...]]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def supervise(reports: Sequence[str]) -> tuple[npt.NDArray[np.float32], tuple[tuple[RegionText, ...], ...]]:
+    """Read region-level supervision from reports.
+
+    Returns
+    -------
+    labels : float32 array of shape [N, 29, L]
+    region_texts : tuple of tuple of RegionText
+    """
+    labels = np.zeros((len(reports), len(REGIONS), len(FINDINGS)), dtype=np.float32)
+    texts: list[tuple[RegionText, ...]] = []
+    for row, report in enumerate(reports):
+        parsed = parse_report(report)
+        for region in REGIONS:
+            for finding in parsed.present_findings(region):
+                labels[row, region.position, FINDINGS.index(finding)] = 1.0
+        texts.append(
+            tuple(
+                RegionText(region.position, text, bool(labels[row, region.position].any()))
+                for region, text in text_by_region(parsed).items()
+            )
+        )
+    return labels, tuple(texts)
+
+
+def mirror_positions() -> npt.NDArray[np.int64]:
+    """Return for each region the position of its mirror image, shape [29]."""
+    return np.array([Region(region).mirrored.position for region in REGIONS], dtype=np.int64)

@@ -1,0 +1,123 @@
+"""Phantom studies as a training corpus, rendered once and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge_retrieve.runtime.anatomy import REGIONS, boxes_to_array
+from edge_retrieve.train.config import DataConfig
+from edge_retrieve.train.datasets.corpus import Corpus, supervise
+from edge_retrieve.train.phantom.render import render
+from edge_retrieve.train.phantom.reports import write_report
+from edge_retrieve.train.phantom.sampling import PlannedStudy, Split, sample_archive
+from edge_retrieve.train.phantom.spec import PhantomImage
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class _Job:
+    study: PlannedStudy
+    render_size: int
+    image_size: int
+
+
+def display_values(image: PhantomImage) -> npt.NDArray[np.float32]:
+    """Apply a phantom's window: stored values [H, W] to display intensity 0 to 1 (DICOM PS3.3 C.11.2.1.2)."""
+    low = image.window_center - 0.5 - (image.window_width - 1) / 2
+    shown = (image.pixels.astype(np.float32) - low) / (image.window_width - 1)
+    return np.asarray(np.clip(shown, 0.0, 1.0))
+
+
+def _render(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    cv2.setNumThreads(1)
+    image = render(job.study.spec, job.render_size)
+    shown = display_values(image)
+    side = (job.image_size, job.image_size)
+    small = cv2.resize(shown, side, interpolation=cv2.INTER_AREA)
+    placed = [image.boxes[region] for region in REGIONS]
+    return np.round(small * 255.0).astype(np.uint8), boxes_to_array(placed) / np.float32(job.render_size)
+
+
+def _renderer_digest() -> str:
+    """Digest of the phantom's source: a changed renderer must not be served from an old cache."""
+    digest = hashlib.sha256()
+    for source in sorted((Path(__file__).parent.parent / "phantom").rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _rendered(
+    jobs: list[_Job], workers: int
+) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+    if workers <= 1:
+        yield from map(_render, jobs)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_render, jobs, chunksize=16)
+
+
+def load_phantom_corpus(
+    config: DataConfig, image_size: int, split: Split, progress: Progress | None = None
+) -> Corpus:
+    """Render phantom studies, or take them from the cache.
+
+    Parameters
+    ----------
+    config : DataConfig
+    image_size : int
+        Side of the square the model takes, pixels.
+    split : Split
+        `Split.TRAIN` gives `config.studies` studies, any other `config.validation_studies`.
+    progress : callable, optional
+        Called with studies done and studies in all.
+    """
+    count = config.studies if split is Split.TRAIN else config.validation_studies
+    plan = sample_archive(count, config.seed, split=split)
+    reports = [
+        write_report(study.spec, rng_seed=study.spec.study_seed, held_out=split is Split.TEST)
+        for study in plan
+    ]
+    key = json.dumps([count, config.seed, config.render_size, image_size, split.value, _renderer_digest()])
+    folder = Path(config.cache).expanduser() / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if not (folder / "boxes.npy").is_file():
+        _fill(
+            folder, [_Job(study, config.render_size, image_size) for study in plan], config.workers, progress
+        )
+    labels, region_texts = supervise(reports)
+    identities = {patient: n for n, patient in enumerate(dict.fromkeys(study.patient for study in plan))}
+    return Corpus(
+        pixels=np.load(folder / "pixels.npy", mmap_mode="r"),
+        boxes=np.load(folder / "boxes.npy"),
+        patients=np.array([identities[study.patient] for study in plan], dtype=np.int64),
+        reports=reports,
+        labels=labels,
+        region_texts=region_texts,
+    )
+
+
+def _fill(folder: Path, jobs: list[_Job], workers: int, progress: Progress | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    size = jobs[0].image_size
+    pixels = np.lib.format.open_memmap(
+        folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=(len(jobs), size, size)
+    )
+    boxes = np.zeros((len(jobs), len(REGIONS), 4), dtype=np.float32)
+    for row, (image, placed) in enumerate(_rendered(jobs, workers)):
+        pixels[row], boxes[row] = image, placed
+        if progress:
+            progress(row + 1, len(jobs))
+    pixels.flush()
+    # The boxes are written last, under a temporary name: their presence says the cache is whole.
+    partial = folder / "boxes.partial.npy"
+    np.save(partial, boxes)
+    partial.replace(folder / "boxes.npy")

@@ -1,0 +1,63 @@
+"""Region localizer: the 29 boxes of an image, found without any hint."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from edge_retrieve.runtime.anatomy import REGIONS
+
+# Attention can only average cell centres, which never reach the border; a grid a little wider than the
+# image lets an edge lie on it.
+_OVERREACH = 0.06
+
+
+class RegionLocalizer(nn.Module):
+    """Finds each edge of each region's box as the mean position under its own attention map.
+
+    A soft-argmax per edge (integral regression, Sun et al. 2018) moves with the anatomy, where a dense
+    layer would have to learn every shift anew.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the feature map.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.hidden = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 2, dilation=2, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+        )
+        self.edges = nn.Conv2d(channels, 4 * len(REGIONS), 1)
+        self.score = nn.Linear(channels, 1)
+        self.score_bias = nn.Parameter(torch.zeros(len(REGIONS)))
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Locate the regions.
+
+        Parameters
+        ----------
+        features : Tensor of shape [B, C, h, w]
+
+        Returns
+        -------
+        boxes : Tensor of shape [B, 29, 4]
+            ``x1, y1, x2, y2`` as fractions of the model's square.
+        logits : Tensor of shape [B, 29]
+            Before the sigmoid: the expected overlap (IoU) of each box with the truth.
+        """
+        height, width = features.shape[-2], features.shape[-1]
+        hidden = self.hidden(features)
+        attention = self.edges(hidden).flatten(2).float().softmax(dim=-1)
+        attention = attention.unflatten(1, (len(REGIONS), 4)).unflatten(-1, (height, width))
+        across = torch.linspace(-_OVERREACH, 1 + _OVERREACH, width, device=features.device)
+        down = torch.linspace(-_OVERREACH, 1 + _OVERREACH, height, device=features.device)
+        xs = (attention[:, :, 0::2].sum(dim=-2) * across).sum(dim=-1)
+        ys = (attention[:, :, 1::2].sum(dim=-1) * down).sum(dim=-1)
+        boxes = torch.stack([xs[..., 0], ys[..., 0], xs[..., 1], ys[..., 1]], dim=-1).clamp(0.0, 1.0)
+        pooled = torch.matmul(attention.mean(dim=2).flatten(2), hidden.float().flatten(2).transpose(1, 2))
+        logits = self.score(pooled).squeeze(-1) + self.score_bias
+        return boxes, logits

@@ -1,0 +1,124 @@
+"""RRA-VL: two towers that meet in one space, for whole studies and for any box.
+
+The paper (arXiv 2503.07456) gives no architecture in full; this is an informed reconstruction of its
+semantic global-level and region-/word-level alignment.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edge_retrieve.train.config import ModelConfig
+from edge_retrieve.train.model.image_tower import ImageTower
+from edge_retrieve.train.model.localizer import RegionLocalizer
+from edge_retrieve.train.model.roi_align import roi_mean
+from edge_retrieve.train.model.text_tower import TextTower
+
+# exp(+-3): one salient cell can outweigh four hundred others, and float16 still holds the sums.
+_SALIENCE_RANGE = 3.0
+
+
+class ImageOutputs(NamedTuple):
+    """What `RraVl.encode_image` returns.
+
+    Parameters
+    ----------
+    features : Tensor of shape [B, 2C + heads, h, w]
+        Values, salience-weighted values, and the saliences themselves.
+    global_embedding : Tensor of shape [B, D]
+        Unit vectors.
+    boxes : Tensor of shape [B, 29, 4]
+        Fractions of the model's square.
+    box_logits : Tensor of shape [B, 29]
+    """
+
+    features: Tensor
+    global_embedding: Tensor
+    boxes: Tensor
+    box_logits: Tensor
+
+
+class TextOutputs(NamedTuple):
+    """Unit word embeddings [B, T, D] and unit text embeddings [B, D]."""
+
+    words: Tensor
+    text: Tensor
+
+
+class RegionHead(nn.Module):
+    """Any box of an encoded image to a unit embedding.
+
+    The feature map holds, per attention head, values multiplied by ``exp(s)`` and ``exp(s)`` itself. The
+    quotient of their RoI means is attention pooling inside the box, so a nodule of three cells is not
+    drowned by the hundred normal ones around it, while RoI-align keeps its one definition.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.channels, self.heads = config.feature_channels, config.salience_heads
+        self.hidden = nn.Linear(2 * self.channels + 6, config.projection_width)
+        self.norm = nn.LayerNorm(config.projection_width)
+        self.output = nn.Linear(config.projection_width, config.embedding_dim)
+
+    def forward(self, features: Tensor, boxes: Tensor) -> Tensor:
+        """Map features [B, 2C + heads, h, w] and boxes [B, R, 4] (fractions) to unit vectors [B, R, D]."""
+        pooled = roi_mean(features, boxes)
+        plain, weighted, salience = torch.split(pooled, [self.channels, self.channels, self.heads], dim=-1)
+        salience = salience.clamp_min(1e-6).repeat_interleave(self.channels // self.heads, dim=-1)
+        centre = (boxes[..., :2] + boxes[..., 2:]) - 1.0
+        size = boxes[..., 2:] - boxes[..., :2]
+        place = torch.cat([centre, size, centre.square()], dim=-1)
+        hidden = self.hidden(torch.cat([plain, weighted / salience, place], dim=-1))
+        return F.normalize(self.output(F.gelu(self.norm(hidden))), dim=-1, eps=1e-6)
+
+
+class RraVl(nn.Module):
+    """The whole model; its three encoders become the three exported graphs.
+
+    Parameters
+    ----------
+    config : ModelConfig
+    vocabulary : int
+        Number of tokens of the tokenizer.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary: int) -> None:
+        super().__init__()
+        self.config = config
+        self.image_tower = ImageTower(config)
+        self.localizer = RegionLocalizer(config.feature_channels)
+        self.value = nn.Conv2d(config.feature_channels, config.feature_channels, 1)
+        self.salience = nn.Conv2d(config.feature_channels, config.salience_heads, 1)
+        self.region_head = RegionHead(config)
+        self.global_head = RegionHead(config)
+        self.text_tower = TextTower(config, vocabulary)
+        self.logit_scale = nn.Parameter(torch.full((3,), 2.3))
+
+    def encode_image(self, pixels: Tensor) -> ImageOutputs:
+        """Encode pixels [B, 1, S, S] in 0..1."""
+        shared = self.image_tower(pixels)
+        boxes, box_logits = self.localizer(shared)
+        value = F.relu(self.value(shared)).float()
+        salience = torch.exp(_SALIENCE_RANGE * torch.tanh(self.salience(shared).float()))
+        weights = salience.repeat_interleave(
+            self.config.feature_channels // self.config.salience_heads, dim=1
+        )
+        features = torch.cat([value, value * weights, salience], dim=1)
+        whole = pixels.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(pixels.shape[0], 1, 4)
+        return ImageOutputs(features, self.global_head(features, whole)[:, 0], boxes, box_logits)
+
+    def encode_regions(self, features: Tensor, boxes: Tensor) -> Tensor:
+        """Encode boxes [B, R, 4] on `ImageOutputs.features` to unit vectors [B, R, D]."""
+        return torch.as_tensor(self.region_head(features, boxes))
+
+    def encode_text(self, token_ids: Tensor, mask: Tensor) -> TextOutputs:
+        """Encode token ids [B, T] with their mask [B, T]."""
+        return TextOutputs(*self.text_tower(token_ids, mask))

@@ -1,0 +1,65 @@
+"""Validation between epochs: box overlap and conditioned retrieval on studies of other patients."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+
+from edge_retrieve.train.batches import make_batch
+from edge_retrieve.train.datasets.corpus import Corpus
+from edge_retrieve.train.losses import box_iou
+from edge_retrieve.train.metrics import precision_at
+from edge_retrieve.train.model import RraVl
+
+_BATCH = 50
+
+
+@torch.no_grad()
+def validate(model: RraVl, tokenizer: Tokenizer, corpus: Corpus, limit: int) -> dict[str, float]:
+    """Return mean box IoU and P@5 of image-to-image retrieval with and without conditioning.
+
+    Parameters
+    ----------
+    model : RraVl
+    tokenizer : Tokenizer
+    corpus : Corpus
+        Candidates and queries alike; a query's own patient is left out.
+    limit : int
+        Tokens at most.
+    """
+    model.eval()
+    regions, whole, overlaps = [], [], []
+    for start in range(0, len(corpus), _BATCH):
+        rows = np.arange(start, min(start + _BATCH, len(corpus)))
+        batch = make_batch(corpus, rows, tokenizer, limit, None)
+        image = model.encode_image(batch.pixels)
+        regions.append(model.encode_regions(image.features, image.boxes).numpy())
+        whole.append(image.global_embedding.numpy())
+        overlaps.append(box_iou(image.boxes, batch.boxes).numpy())
+    by_region, by_study = np.concatenate(regions), np.concatenate(whole)
+    conditioned: list[float] = []
+    unconditioned: list[float] = []
+    for study, region, finding in np.argwhere(corpus.labels > 0):
+        relevant = corpus.labels[:, region, finding] > 0
+        others = corpus.patients != corpus.patients[study]
+        if (relevant & others).sum() < 5:
+            continue
+        for scores, into in (
+            (by_region[:, region] @ by_region[study, region], conditioned),
+            (by_study @ by_study[study], unconditioned),
+        ):
+            into.append(_ranked_precision(scores, relevant, others))
+    figures = {"box_iou": float(np.concatenate(overlaps).mean())}
+    if conditioned:
+        figures["p_at_5_conditioned"] = float(np.mean(conditioned))
+        figures["p_at_5_unconditioned"] = float(np.mean(unconditioned))
+    return figures
+
+
+def _ranked_precision(
+    scores: npt.NDArray[np.float32], relevant: npt.NDArray[np.bool_], others: npt.NDArray[np.bool_]
+) -> float:
+    order = np.argsort(-scores[others], kind="stable")
+    return float(precision_at(relevant[others][order][None], 5)[0])
