@@ -116,7 +116,7 @@ def regions_of(place: Place, sides: Sequence[Laterality] = ()) -> tuple[Region, 
 
 
 _ABBREVIATIONS: tuple[tuple[str, str], ...] = (
-    (r"[‐-―-]", " "),
+    (r"[\u2010-\u2015-]", " "),
     (r"\brul\b", "right upper lobe"),
     (r"\brml\b", "right middle lobe"),
     (r"\brll\b", "right lower lobe"),
@@ -151,51 +151,75 @@ _SHARED_NOUN = r"(?=(?:,| and| or|/)[a-z ,/]{0,40}?\b(?:lobe|lung|zone|field)s?\
 _NOUN = r"(?: lung| pulmonary)?(?: (?:lobes?|lungs?|zones?|fields?|hemithorax|hemithoraces|chest|lobar))"
 _PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
     (Place.UPPER, rf"upper(?:{_NOUN}|{_SHARED_NOUN})|suprahilar|subclavicular|infraclavicular"),
-    (Place.MID, rf"mid(?:dle)?(?:{_NOUN}|{_SHARED_NOUN})|mid to lower lung|lingular?|(?:minor|horizontal) fissure"),
+    (Place.MID, rf"mid(?:dle)?(?:{_NOUN}|{_SHARED_NOUN})|mid to lower lung|lingular?|(?:minor"
+                rf"|horizontal) fissure"),
     (
         Place.LOWER,
-        rf"lower(?:{_NOUN}|{_SHARED_NOUN})|(?:lung )?bas(?:e|es|ilar|al)(?: (?:lungs?|zones?|lobes?))?|infrahilar"
+        rf"lower(?:{_NOUN}|{_SHARED_NOUN})|(?:lung )?bas(?:e|es|ilar|al)(?: (?:lungs?|zones?|lobes?))?"
+        rf"|infrahilar"
         r"|(?:lung )?bas(?:e|es)",
     ),
     (Place.APEX, r"(?:lung )?(?:ap(?:ex|ices|ical))(?: (?:lungs?|zones?|regions?))?"),
-    (Place.HILUM, r"(?:peri)?hil(?:um|a|ar|us)(?: (?:structures?|regions?|contours?|shadows?|lymph nodes?|nodes?))?"),
-    (Place.ANGLE, r"(?:lateral |posterior )?(?:costophrenic|cardiophrenic) (?:angles?|sulc(?:us|i)|recess(?:es)?|xxxx)"
+    (Place.HILUM, r"(?:peri)?hil(?:um|a|ar|us)(?: (?:structures?|regions?|contours?|shadows?|lymph nodes?"
+                  r"|nodes?))?"),
+    (Place.ANGLE, r"(?:lateral |posterior )?(?:costophrenic|cardiophrenic) (?:angles?|sulc(?:us|i)"
+                  r"|recess(?:es)?|xxxx)"
                   r"|(?:posterior|lateral|costophrenic) sulc(?:us|i)|costophrenic"),
     (Place.DIAPHRAGM, r"(?:hemi)?diaphragm(?:s|atic)?(?: (?:domes?|contours?))?"),
     (Place.CLAVICLE, r"clavic(?:les?|ular)(?: heads?)?|collar ?bones?"),
-    (Place.LUNG, r"lungs?(?: (?:fields?|parenchyma|zones?))?|pulmonary parenchyma|hemithora(?:x|ces)|parenchymal?"),
+    (Place.LUNG, r"lungs?(?: (?:fields?|parenchyma|zones?))?|pulmonary parenchyma|hemithora(?:x|ces)"
+                 r"|parenchymal?"),
     (Place.RIB, r"(?:\d+(?:st|nd|rd|th) )?ribs?(?: cage)?"),
     (Place.PLEURA, r"pleural (?:spaces?|surfaces?|margins?|reflections?)|pleura"),
     (Place.RETROCARDIAC, r"retro ?cardiac(?: (?:region|space|area))?|behind the heart"),
     (Place.HEART, r"heart(?: (?:size|silhouette|shadow|borders?|contours?))?"
-                  r"|cardiac(?: (?:size|silhouettes?|shadow|borders?|contours?|apex))?|(?:left |right )?ventric(?:le|ular)"),
+                  r"|cardiac(?: (?:size|silhouettes?|shadow|borders?|contours?|apex))?|(?:left "
+                  r"|right )?ventric(?:le|ular)"),
     (Place.CARDIOMEDIASTINAL,
      r"cardiomediastinal(?: (?:silhouettes?|contours?|size|structures?|shadow))?"
      r"|(?:heart|cardiac) and mediastin(?:um|al)(?: (?:silhouettes?|contours?|size|structures?))?"),
     (Place.CARDIOPULMONARY, r"cardiopulmonary|heart and lungs"),
-    (Place.MEDIASTINUM, r"mediastin(?:um|al)(?: (?:silhouettes?|contours?|structures?|widths?|lymph nodes?|nodes?))?"
+    (Place.MEDIASTINUM, r"mediastin(?:um|al)(?: (?:silhouettes?|contours?|structures?|widths?|lymph nodes?"
+                        r"|nodes?))?"
                         r"|subcarinal|azygos"),
-    (Place.UPPER_MEDIASTINUM, r"(?:superior|upper) mediastin(?:um|al)(?: (?:contours?|silhouette))?|paratracheal(?: stripe)?"),
-    (Place.AORTA, r"(?:(?:ascending|descending|thoracic|transverse) )*aort(?:a|ic)(?: (?:arch|knob|knuckle|contour|shadow))?"
+    (Place.UPPER_MEDIASTINUM, r"(?:superior|upper) mediastin(?:um|al)(?: (?:contours?|silhouette))?"
+                              r"|paratracheal(?: stripe)?"),
+    (Place.AORTA, r"(?:(?:ascending|descending|thoracic|transverse) )*aort(?:a|ic)(?: (?:arch|knob|knuckle"
+                  r"|contour|shadow))?"
                   r"|arch of the aorta"),
     (Place.TRACHEA, r"trache(?:a|al)|central airways?"),
     (Place.CARINA, r"carina"),
     (Place.SVC, r"svc|superior vena cava|brachiocephalic(?: vein)?"),
-    (Place.CAVOATRIAL, r"(?:cavo ?atrial|svc(?:/| )?(?:right atrial|ra|atrial)|superior cavoatrial) junction|atriocaval junction"),
+    (Place.CAVOATRIAL, r"(?:cavo ?atrial|svc(?:/| )?(?:right atrial|ra|atrial)"
+                       r"|superior cavoatrial) junction|atriocaval junction"),
     (Place.RIGHT_ATRIUM, r"right atri(?:um|al)"),
-    (Place.SPINE, r"(?:thoracic |lumbar |thoracolumbar |cervical |dorsal )?(?:spine|spinal|vertebra(?:e|l)?)(?: (?:bod(?:y|ies)|column))?"),
+    (Place.SPINE, r"(?:thoracic |lumbar |thoracolumbar |cervical |dorsal )?(?:spine|spinal|vertebra(?:e"
+                  r"|l)?)(?: (?:bod(?:y|ies)|column))?"),
     (Place.ABDOMEN, r"(?:upper )?abdom(?:en|inal)|stomach|gastric(?: (?:fundus|body|bubble))?|duodenum"
-                    r"|(?:(?:right|left) )?upper quadrants?|sub ?diaphragmatic|under the diaphragm|intraperitoneal|bowel"),
-    (Place.ELSEWHERE, r"(?:right |left |bilateral )?(?:shoulders?|humer(?:us|al)|scapulae?|axill(?:a|ary)|breasts?"
-                      r"|(?:internal )?jugular(?: vein)?|subclavian(?: vein)?|ij|atri(?:um|al)|neck|nipples?|acromioclavicular)"
+                    r"|(?:(?:right|left) )?upper quadrants?|sub ?diaphragmatic|under the diaphragm"
+                    r"|intraperitoneal|bowel"),
+    (Place.ELSEWHERE, r"(?:right |left |bilateral )?(?:shoulders?|humer(?:us|al)|scapulae?|axill(?:a|ary)"
+                      r"|breasts?"
+                      r"|(?:internal )?jugular(?: vein)?|subclavian(?: vein)?|ij|atri(?:um|al)|neck"
+                      r"|nipples?|acromioclavicular)"
                       r"|(?:right |left )lateral (?:views?|radiographs?|projections?|chest)"),
 )  # fmt: skip
 _PLACES = tuple((place, re.compile(rf"\b(?:{pattern})(?![a-z])")) for place, pattern in _PLACE_PATTERNS)
 # Places whose name says the side.
-_MEANT_SIDE = ((re.compile(r"lingul"), LEFT), (re.compile(r"middle (?:lobe|lobar)|(?:minor|horizontal)"), RIGHT))
+_MEANT_SIDE = (
+    (re.compile(r"lingul"), LEFT),
+    (
+        re.compile(
+            r"middle (?:lobe|lobar)|(?:minor"
+            r"|horizontal)"
+        ),
+        RIGHT,
+    ),
+)
 
 _SIDE = re.compile(
-    r"\b(?:(?P<both>bilateral(?:ly)?|both|(?:right|left)(?: side[d]?)?(?: greater than| more than| less than|,?"
+    r"\b(?:(?P<both>bilateral(?:ly)?|both|(?:right|left)(?: side[d]?)?(?: greater than| more than"
+    r"| less than|,?"
     r" and| or| and/or|/) ?(?:the )?(?:right|left)(?! [a-z ]{0,20}\b(?:and|or)\b (?:the )?(?:right|left)))"
     r"|(?P<right>right)|(?P<left>left))(?: sided?)?\b"
 )
@@ -245,7 +269,7 @@ def find_places(text: str, barriers: Sequence[int] = ()) -> tuple[PlacePhrase, .
         phrase = text[start:end]
         trailing = _TRAILING_SIDE.match(text, end) if place in _ZONES else None
         before = next((word for word in reversed(words) if word.end <= start), None)
-        if before and text[before.end : start].strip(" ,") == "" or not trailing:
+        if (before and text[before.end : start].strip(" ,") == "") or not trailing:
             trailing = None
         sides: tuple[Laterality, ...] = ()
         if trailing:
@@ -265,6 +289,8 @@ def find_places(text: str, barriers: Sequence[int] = ()) -> tuple[PlacePhrase, .
                     used.add(after.start)
             if before and not any(before.end <= stop < start for stop in barriers):
                 used.add(before.start)
+        elif place is Place.ELSEWHERE and (own := _SIDE.match(phrase)):
+            sides = BOTH if own["both"] else (RIGHT,) if own["right"] else (LEFT,)
         elif before and len(text[before.end : start].split()) <= 1:
             used.add(before.start)  # "right paratracheal", "left heart border"
         found.append(PlacePhrase(start, end, place, sides))

@@ -13,36 +13,46 @@ from dataclasses import dataclass
 from edge_retrieve.runtime.findings.vocabulary import Assertion
 
 _BOUNDARY = re.compile(
-    r"\s*(?:;|(?<!\d)\.(?!\d)|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bexcept(?: for)?\b|\bother than\b|\baside from\b"
+    r"\s*(?:;|(?<!\d)\.(?!\d)|\bbut\b|\bhowever\b|\balthough\b|\bthough\b|\bexcept(?: for)?\b"
+    r"|\bother than\b|\baside from\b"
     r"|\bapart from\b|\bwhile\b|\bwhereas\b|\bwith the exception of\b|\byet\b|,? and (?=(?:the|there)\b)"
-    r"|, (?=(?:there (?:is|are)|the|with|which|heart|lungs?|no|without|otherwise)\b)|\bsecondary to\b(?= low))\s*"
+    r"|, (?=(?:there (?:is|are)|the|with|which|heart|lungs?|no|without|otherwise)\b)"
+    r"|\bsecondary to\b(?= low))\s*"
 )
 
 # What looks like a negation and is none.
 _PSEUDO = re.compile(
     r"\b(?:(?:no|without|not)(?: [a-z]+){0,2} (?:change[ds]?|increase|progression|worsening|improvement)"
-    r"|not (?:well|fully|completely|optimally|significantly|only)(?: (?:seen|visualized|evaluated|changed))?|no comparison"
+    r"|not (?:well|fully|completely|optimally|significantly|only)(?: (?:seen|visualized|evaluated"
+    r"|changed))?|no comparison|not (?:seen |present )?(?:previously|before)"
     r"|no (?:prior|previous)(?: [a-z]+)?)\b"
 )
 _NEGATES_AFTER = re.compile(
-    r"\b(?:no|without|negative for|free of|clear of|absence of|not|nor|neither|rather than|resolution of|resolved|lack of"
+    r"\b(?:no|without|negative for|free of|clear of|absence of|not|nor|neither|rather than|resolution of"
+    r"|resolved|lack of"
     r"|(?:interval )?removal of|cleared|no longer)\b"
 )
 _NEGATES_BEFORE = re.compile(
     r"\b(?:(?:is|are|was|were)(?: [a-z]+)? (?:not|no longer)(?: [a-z]+)?"
     r"(?: (?:seen|identified|demonstrated|present|visible|visualized|appreciated|evident|apparent))"
-    r"|(?:not|no longer) (?:seen|identified|present|visible|visualized|appreciated|evident|apparent|demonstrated)"
-    r"|(?:has|have|had)(?: [a-z]+){0,2} (?:resolved|cleared|been removed)|(?:is|are|now|completely) (?:resolved|absent)"
+    r"|(?:not|no longer) (?:seen|identified|present|visible|visualized|appreciated|evident|apparent"
+    r"|demonstrated)"
+    r"|(?:has|have|had)(?: [a-z]+){0,2} (?:resolved|cleared|been removed)|(?:is|are|now"
+    r"|completely) (?:resolved|absent)"
     r"|(?:has|have) been removed|(?:is|are) (?:excluded|ruled out))\b"
 )
 _DOUBTS_AFTER = re.compile(
-    r"\b(?:possibl[ey]|probabl[ey]|likely|may|might|could|suggest(?:s|ing|ive|ed)?(?: of)?|question(?:able|ed)?|suspected"
-    r"|suspicious for|concerning for|concern for|(?:cannot|can not|difficult to|not) (?:entirely )?exclude|versus|vs|equivocal"
-    r"|evaluate for|evaluation for|rule out|to exclude|presumed|presumably|potential(?:ly)?|represent(?:s|ing)?"
+    r"\b(?:possibl[ey]|probabl[ey]|likely|may|might|could|suggest(?:s|ing|ive|ed)?(?: of)?|question(?:able"
+    r"|ed)?|suspected"
+    r"|suspicious for|concerning for|concern for|(?:cannot|can not|difficult to|not) (?:entirely )?exclude"
+    r"|versus|vs|equivocal"
+    r"|evaluate for|evaluation for|rule out|to exclude|presumed|presumably|potential(?:ly)?|represent(?:s"
+    r"|ing)?"
     r"|suspicion (?:of|for)|compatible with)\b"
 )
 _DOUBTS_BEFORE = re.compile(
-    r"\b(?:(?:cannot|can not|could not|not)(?: be)?(?: [a-z]+)? excluded|(?:is|are) (?:possible|suspected|questioned|considered))\b"
+    r"\b(?:(?:cannot|can not|could not|not)(?: be)?(?: [a-z]+)? excluded|(?:is|are) (?:possible|suspected"
+    r"|questioned|considered))\b"
 )
 _DOUBT_ENDS = re.compile(r",(?! (?:and|or)\b)|\b(?:with|in|within|at)\b(?= the\b)")
 
@@ -78,7 +88,9 @@ def assertion_of(clause: str, start: int, end: int) -> Assertion:
         Half-open character range of the finding's name in it.
     """
     pseudo = [(m.start(), m.end()) for m in _PSEUDO.finditer(clause)]
-    doubt_cues = [(m.start(), m.end()) for rule in (_DOUBTS_AFTER, _DOUBTS_BEFORE) for m in rule.finditer(clause)]
+    doubt_cues = [
+        (m.start(), m.end()) for rule in (_DOUBTS_AFTER, _DOUBTS_BEFORE) for m in rule.finditer(clause)
+    ]
 
     def genuine(match: re.Match[str]) -> bool:
         masks = pseudo + [cue for cue in doubt_cues if match.start() >= cue[0] and match.end() <= cue[1]]

@@ -41,7 +41,9 @@ _SIDED: Mapping[Finding, tuple[Place, ...]] = {
     Finding.HYPERINFLATION: (Place.LUNG,),
 }
 # Devices with no side in the sentence are somewhere, not on both sides.
-_NEEDS_SIDE = frozenset({Finding.PACEMAKER, Finding.CHEST_TUBE, Finding.RIB_FRACTURE, Finding.CLAVICLE_FRACTURE})
+_NEEDS_SIDE = frozenset(
+    {Finding.PACEMAKER, Finding.CHEST_TUBE, Finding.RIB_FRACTURE, Finding.CLAVICLE_FRACTURE}
+)
 _LINE_TIPS = (Place.SVC, Place.CAVOATRIAL, Place.RIGHT_ATRIUM)
 # Seen throughout both lungs unless a place is named.
 _DIFFUSE = frozenset({Finding.INTERSTITIAL_OPACITY})
@@ -98,7 +100,12 @@ def regions_for(finding: Finding, assertion: Assertion, places: Sequence[PlacePh
 
 def _sides(places: Sequence[PlacePhrase]) -> tuple[Laterality, ...]:
     """Return the sides that the places name, the left for what lies behind the heart."""
-    sides = [side for place in places if is_paired(place.place) for side in place.sides]
+    sides = [
+        side
+        for place in places
+        if is_paired(place.place) or place.place is Place.ELSEWHERE
+        for side in place.sides
+    ]
     sides += [Laterality.LEFT for place in places if place.place is Place.RETROCARDIAC]
     return tuple(side for side in (Laterality.RIGHT, Laterality.LEFT) if side in sides)
 

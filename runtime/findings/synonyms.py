@@ -43,58 +43,87 @@ class Term:
 _CALCIFIED = r"(?:calcified|calcific|densely calcified|dense)"
 _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
     (Finding.CALCIFIED_GRANULOMA,
-     rf"{_CALCIFIED}(?: [a-z]+){{0,4}}? (?:granulomas?|granulomata|nodules?|nodular (?:density|densities|opacity|opacities))"
+     rf"{_CALCIFIED}(?: [a-z]+){{0,4}}? (?:granulomas?|granulomata|nodules?|nodular (?:density|densities"
+     rf"|opacity|opacities))"
      r"|granulomas?|granulomata|granulomatous (?:disease|change|changes|calcifications?)"
-     rf"|{_CALCIFIED}(?: [a-z]+){{0,4}}? (?:lymph )?nodes?|calcified (?:adenopathy|lymphadenopathy)|calcified foc(?:us|i)"
+     rf"|{_CALCIFIED}(?: [a-z]+){{0,4}}? (?:lymph )?nodes?|calcified (?:adenopathy|lymphadenopathy)"
+     rf"|calcified foc(?:us|i)"
      r"|calcified lesions?"),
-    (Finding.MASS, r"mass|masses|mass ?like(?: (?:opacity|density|consolidation|lesion))?|neoplasm|tumou?r"),
-    (Finding.NODULE, r"(?:pulmonary )?(?:micro)?nodules?|nodular (?:opacity|opacities|density|densities|lesions?|foc(?:us|i))"
+    (Finding.MASS, r"mass ?like(?: (?:opacity|density|consolidation|lesion))?|mass(?:es)?|neoplasm"
+                   r"|tumou?r"),
+    (Finding.NODULE, r"(?:pulmonary )?(?:micro)?nodules?|nodular (?:opacity|opacities|density|densities"
+                     r"|lesions?|foc(?:us|i))"
                      r"|coin lesion"),
     (Finding.CONSOLIDATION,
-     r"(?:airspace )?consolidat(?:ions?|ive)(?: (?:opacity|opacities|changes?|process))?|pneumonias?|bronchopneumonia"
-     r"|infiltrat(?:es?|ion|ions|ive)|airspace (?:disease|opacity|opacities|process|filling)|alveolar (?:opacity|opacities|disease)"),
+     r"(?:airspace )?consolidat(?:ions?|ive)(?: (?:opacity|opacities|changes?|process))?|pneumonias?"
+     r"|bronchopneumonia"
+     r"|infiltrat(?:es?|ion|ions|ive)|airspace (?:disease|opacity|opacities|process|filling)"
+     r"|alveolar (?:opacity|opacities|disease)"),
     (Finding.INTERSTITIAL_OPACITY,
-     r"(?:reticul(?:ar|onodular)|interstitial) (?:[a-z]+ )?(?:opacity|opacities|markings?|prominence|pattern|changes?|disease"
-     r"|thickening|densities|infiltrates?|abnormality|process|lung disease)|interstitial fibrosis|(?:pulmonary )?fibrosis"
-     r"|reticulation|septal (?:lines|thickening)|kerley b lines|(?:increased|prominent|coarse|coarsened) interstitium"),
+     r"(?:reticul(?:ar|onodular)|interstitial) (?:[a-z]+ )?(?:opacity|opacities|markings?|prominence"
+     r"|pattern|changes?|disease"
+     r"|thickening|densities|infiltrates?|abnormality|process|lung disease)|interstitial fibrosis"
+     r"|(?:pulmonary )?fibrosis"
+     r"|reticulation|septal (?:lines|thickening)|kerley b lines|(?:increased|prominent|coarse"
+     r"|coarsened) interstitium"),
     (Finding.OPACITY, r"(?:opacity|opacities|opacification|opacified|densit(?:y|ies)|haziness|haze)"),
     (Finding.ATELECTASIS,
-     r"atelecta(?:sis|tic|ses)(?: (?:changes?|bands?|opacity|opacities))?|(?:lobar )?collapsed?(?! of)|volume loss|collapse"),
+     r"atelecta(?:sis|tic|ses)(?: (?:changes?|bands?|opacity|opacities))?|(?:lobar )?collapsed?(?! of)"
+     r"|volume loss|collapse"),
     (Finding.PULMONARY_EDEMA,
-     r"(?:(?:interstitial|pulmonary|alveolar|cardiogenic) )*(?:o?edema)|(?:pulmonary )?(?:vascular|venous) congestion"
+     r"(?:(?:interstitial|pulmonary|alveolar|cardiogenic) )*(?:o?edema)|(?:pulmonary )?(?:vascular"
+     r"|venous) congestion"
      r"|congestive (?:heart )?(?:failure|changes)|chf|fluid overload"),
-    (Finding.EMPHYSEMA, r"emphysema(?:tous)?(?: (?:changes?|disease))?|bullous disease|bullae?|chronic obstructive[a-z ]{0,20}disease|copd"),
-    (Finding.HYPERINFLATION, r"hyper ?(?:inflat(?:ion|ed)|expan(?:sion|ded)|expanded|lucent|aerat(?:ed|ion))|(?:large|increased) lung volumes"
-                             r"|air trapping|flatten(?:ed|ing)(?: of)?(?: the)?(?: (?:bilateral|both|right|left))? (?:hemi)?diaphragms?"),
-    (Finding.SCARRING, r"scar(?:s|ring|red)?|fibro(?:tic|nodular|calcific)(?: (?:changes?|scarring|opacity|opacities|densities))?|cicatri\w+"
+    (Finding.EMPHYSEMA, r"emphysema(?:tous)?(?: (?:changes?|disease))?|bullous disease|bullae?"
+                        r"|chronic obstructive[a-z ]{0,20}disease|copd"),
+    (Finding.HYPERINFLATION, r"hyper ?(?:inflat(?:ion|ed)|expan(?:sion|ded)|expanded|lucent|aerat(?:ed"
+                             r"|ion))|(?:large|increased) lung volumes"
+                             r"|air trapping|flatten(?:ed|ing)(?: of)?(?: the)?(?: (?:bilateral|both|right"
+                             r"|left))? (?:hemi)?diaphragms?"),
+    (Finding.SCARRING, r"scar(?:s|ring|red)?|fibro(?:tic|nodular|calcific)(?: (?:changes?|scarring|opacity"
+                       r"|opacities|densities))?|cicatri\w+"
                        r"|fibrous (?:changes?|bands?)"),
-    (Finding.PLEURAL_THICKENING, r"pleural(?: [a-z]+)? (?:thickening|scarring|plaques?|calcifications?)|thickening of the pleura"
+    (Finding.PLEURAL_THICKENING, r"pleural(?: [a-z]+)? (?:thickening|scarring|plaques?|calcifications?)"
+                                 r"|thickening of the pleura"
                                  r"|(?:apical|pleuroparenchymal) (?:cap(?:ping)?|thickening)"),
-    (Finding.PLEURAL_EFFUSION, r"(?:pleural |subpulmonic |parapneumonic )?(?:effusions?)|pleural (?:fluid|collections?)|hydrothorax|hemothorax"),
+    (Finding.PLEURAL_EFFUSION, r"(?:pleural |subpulmonic |parapneumonic )?(?:effusions?)|pleural (?:fluid"
+                               r"|collections?)|hydrothorax|hemothorax"),
     (Finding.PNEUMOTHORAX, r"(?:hydro)?pneumothora(?:x|ces)(?:es)?"),
     (Finding.ELEVATED_HEMIDIAPHRAGM, r"eventration"),
-    (Finding.CARDIOMEGALY, r"cardiomegaly|cardiac enlargement|cardiac hypertrophy|enlarged (?:heart|cardiac silhouette)"),
-    (Finding.HILAR_ENLARGEMENT, r"hilar (?:lymph)?adenopathy|hilar (?:enlargement|prominence|fullness|mass)"),
+    (Finding.CARDIOMEGALY, r"cardiomegaly|cardiac enlargement|cardiac hypertrophy|enlarged (?:heart"
+                           r"|cardiac silhouette)"),
+    (Finding.HILAR_ENLARGEMENT, r"hilar (?:lymph)?adenopathy|hilar (?:enlargement|prominence|fullness)"),
     (Finding.AORTIC_ENLARGEMENT, r"aortic (?:aneurysm|ectasia|enlargement|unfolding|tortuosity)"),
     (Finding.HIATAL_HERNIA, r"(?:hiatal|hiatus|paraesophageal) hernias?"),
-    (Finding.SCOLIOSIS, r"(?:levo|dextro|kypho|dextro ?|rotary )?(?:scoliosis|scoliotic)(?: (?:curvature|deformity))?|dextrocurvature|levocurvature"),
-    (Finding.DEGENERATIVE_SPINE, r"spondylo(?:sis|tic)(?: changes?)?|osteophyt(?:es?|osis|ic)(?: (?:formation|changes?|spurring))?"
-                                 r"|(?:disc|disk) space narrowing|diffuse idiopathic skeletal hyperostosis|dish|degenerative disc disease"),
-    (Finding.PACEMAKER, r"pace ?makers?|icd|aicd|defibrillators?|cardiac (?:pacing|conduction) device|(?:pulse )?generator"),
-    (Finding.CENTRAL_LINE, r"(?:central (?:venous )?|picc |picc|dialysis |venous |subclavian |jugular |ij |infusion |port )(?:lines?|catheters?)?"
+    (Finding.SCOLIOSIS, r"(?:levo|dextro|kypho|dextro ?|rotary )?(?:scoliosis|scoliotic)(?: (?:curvature"
+                        r"|deformity))?|dextrocurvature|levocurvature"),
+    (Finding.DEGENERATIVE_SPINE, r"spondylo(?:sis|tic)(?: changes?)?|osteophyt(?:es?|osis"
+                                 r"|ic)(?: (?:formation|changes?|spurring))?"
+                                 r"|(?:disc|disk) space narrowing|diffuse idiopathic skeletal hyperostosis"
+                                 r"|dish|degenerative disc disease"),
+    (Finding.PACEMAKER, r"pace ?makers?|icd|aicd|defibrillators?|cardiac (?:pacing|conduction) device"
+                        r"|(?:pulse )?generator"),
+    (Finding.CENTRAL_LINE, r"(?:central (?:venous )?|picc |picc|dialysis |venous |subclavian |jugular |ij "
+                           r"|infusion |port )(?:lines?|catheters?)?"
                            r"|port ?a ?cath|mediport|chest port|picc|catheters?|central venous access"),
-    (Finding.ENDOTRACHEAL_TUBE, r"endotracheal tubes?|tracheostomy(?: tubes?| cannula)?|intubat(?:ed|ion)"),
-    (Finding.ENTERIC_TUBE, r"(?:enteric|nasogastric|orogastric|feeding|dobbhoff|gastric|ng|og)(?: feeding)? tubes?"),
-    (Finding.CHEST_TUBE, r"(?:chest|thoracostomy|pleural) (?:tubes?|drains?)|pleural pigtail(?: catheter)?"),
+    (Finding.ENDOTRACHEAL_TUBE, r"(?:endotracheal|et) tubes?|tracheostomy(?: tubes?| cannula)?"
+                                r"|intubat(?:ed|ion)"),
+    (Finding.ENTERIC_TUBE, r"(?:enteric|nasogastric|orogastric|feeding|dobbhoff|gastric|ng"
+                           r"|og)(?: feeding)? tubes?"),
+    (Finding.CHEST_TUBE, r"(?:chest|thoracostomy|pleural) (?:tubes?|drains?)"
+                         r"|pleural pigtail(?: catheter)?"),
     (Finding.STERNAL_WIRES, r"(?:median |midline )?sternotomy(?: wires?| sutures?)?|sternal wires?"),
     (Quality.ENLARGED, r"enlarge(?:d|ment)|prominen(?:t|ce)|dilat(?:ed|ation|ion)|fullness|bulky|bulging"),
     (Quality.WIDENED, r"widen(?:ed|ing)"),
-    (Quality.TORTUOUS, r"tortuous|tortuosity|ectatic|ectasia|unfold(?:ed|ing)|uncoiled|uncoiling|aneurysm(?:al)?|elongated"),
-    (Quality.CALCIFIED, r"calcifi(?:ed|cations?)|calcific|atherosclero(?:sis|tic)(?: (?:calcifications?|disease|changes?|plaques?))*"),
+    (Quality.TORTUOUS, r"tortuous|tortuosity|ectatic|ectasia|unfold(?:ed|ing)|uncoiled|uncoiling"
+                       r"|aneurysm(?:al)?|elongated"),
+    (Quality.CALCIFIED, r"calcifi(?:ed|cations?)|calcific|atherosclero(?:sis|tic)(?: (?:calcifications?"
+                        r"|disease|changes?|plaques?))*"),
     (Quality.ELEVATED, r"elevat(?:ed|ion)|raised|high riding"),
     (Quality.BLUNTED, r"blunt(?:ed|ing)"),
     (Quality.FRACTURED, r"fractur(?:es?|ed)"),
-    (Quality.DEGENERATIVE, r"degenerative(?: (?:changes?|disease|spurring|endplate changes?))?|spurring|spurs"),
+    (Quality.DEGENERATIVE, r"degenerative(?: (?:changes?|disease|spurring|endplate changes?))?|spurring"
+                           r"|spurs"),
     (Quality.CURVED, r"curvature|curved"),
     (Quality.THICKENED, r"thicken(?:ed|ing)"),
 )  # fmt: skip
@@ -134,7 +163,7 @@ COMPOSED: Mapping[Quality, Mapping[Place, Finding]] = {
 
 
 def find_terms(text: str) -> tuple[Term, ...]:
-    """Return the findings and qualities named in `normalized` text, in order; the longer of two that overlap."""
+    """Return the findings and qualities named in `normalized` text in order; the longer of two that overlap."""
     terms = [Term(m.start(), m.end(), names) for names, rule in _TERMS for m in rule.finditer(text)]
     kept: list[Term] = []
     for term in sorted(terms, key=lambda t: (t.start - t.end, t.start)):

@@ -4,4 +4,12 @@ from edge_retrieve.runtime.reports.parse import parse_report, parse_sentence
 from edge_retrieve.runtime.reports.partition import text_by_region
 from edge_retrieve.runtime.reports.types import Mention, ParsedReport, Section, Sentence
 
-__all__ = ["Mention", "ParsedReport", "Section", "Sentence", "parse_report", "parse_sentence", "text_by_region"]
+__all__ = [
+    "Mention",
+    "ParsedReport",
+    "Section",
+    "Sentence",
+    "parse_report",
+    "parse_sentence",
+    "text_by_region",
+]

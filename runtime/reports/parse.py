@@ -17,9 +17,10 @@ from edge_retrieve.runtime.reports.sentences import split_sections, split_senten
 from edge_retrieve.runtime.reports.types import Mention, ParsedReport, Section, Sentence
 
 _PREPOSITION = re.compile(
-    r"\b(?:in|at|of|within|involving|over|overlying|along|throughout|on|near|from|across|projecting over|above|to|into"
-    r"|inside|occupying|about|around|affecting)\b[^,]*$"
+    r"\b(?:in|at|of|within|involving|over|overlying|along|throughout|on|near|from|across|projecting over"
+    r"|above|to|into|inside|occupying|about|around|affecting)\b[^,]*$"
 )
+_LEADING_PLACE = re.compile(r"(?:in|at|on|within|over|about|along|near|involving|throughout)\b")
 _JOINS_FINDINGS = re.compile(
     r"[\s,/]*(?:(?:and|or|with|plus|and/or|adjacent|associated|small|mild|minimal|trace|some|subsegmental|probable|possible"
     r"|likely|moderate|large|a|an|linear|the|underlying|overlying)[\s,/]*)*"
@@ -76,8 +77,15 @@ def parse_sentence(text: str, section: Section = Section.FINDINGS) -> Sentence:
     whole = normalized(text)
     mentions: list[Mention] = []
     spoken: set[Region] = set()
+    start: int | None = None
     for clause in split_clauses(whole):
-        found, places = _read_clause(whole[clause.start : clause.end])
+        if start is None:
+            start = clause.start
+        words = whole[start : clause.end]
+        if _LEADING_PLACE.match(words) and clause.end < len(whole) and not find_terms(words):
+            continue  # "In the right upper lobe, there is a nodule": the place belongs to what follows
+        start = None
+        found, places = _read_clause(words)
         mentions += found
         spoken |= {region for place in places if place.place is not Place.SIDE for region in place.regions}
     spoken |= {region for mention in mentions for region in mention.regions}
@@ -112,9 +120,7 @@ def _name(term: Term, places: Sequence[PlacePhrase]) -> _Named | None:
     return _Named(term.start, term.end, subjects[subject.place], subject)
 
 
-def _attach(
-    clause: str, named: Sequence[_Named], places: Sequence[PlacePhrase]
-) -> list[list[PlacePhrase]]:
+def _attach(clause: str, named: Sequence[_Named], places: Sequence[PlacePhrase]) -> list[list[PlacePhrase]]:
     """Return the places that belong to each finding of a clause.
 
     A place after a preposition belongs to the finding before it, any other to the finding after it;
@@ -127,7 +133,11 @@ def _attach(
     for place in places:
         if any(finding.subject is place for finding in named):
             continue
-        before = [i for i, finding in enumerate(named) if finding.end <= place.start or finding.start <= place.start < finding.end]
+        before = [
+            i
+            for i, finding in enumerate(named)
+            if finding.end <= place.start or finding.start <= place.start < finding.end
+        ]
         after = [i for i, finding in enumerate(named) if finding.start >= place.end]
         if before and (not after or _PREPOSITION.search(clause[named[before[-1]].end : place.start])):
             held[before[-1]].append(place)
@@ -140,4 +150,8 @@ def _attach(
         between = clause[named[index].end : named[index + 1].start]
         if not held[index] and _JOINS_FINDINGS.fullmatch(between):
             held[index] = held[index + 1]
+    for index, finding in enumerate(named):  # "blunting of the left costophrenic angle from an effusion"
+        if not held[index]:
+            twins = [held[i] for i, other in enumerate(named) if other.finding is finding.finding and held[i]]
+            held[index] = twins[0] if twins else held[index]
     return held

@@ -24,5 +24,6 @@ def text_by_region(report: ParsedReport) -> dict[Region, str]:
 
 def _abnormal(sentence: Sentence, region: Region) -> bool:
     return any(
-        region in mention.regions and mention.assertion is not Assertion.ABSENT for mention in sentence.mentions
+        region in mention.regions and mention.assertion is not Assertion.ABSENT
+        for mention in sentence.mentions
     )

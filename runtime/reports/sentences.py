@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from edge_retrieve.runtime.reports.types import Section
 
-# Section headers as MIMIC-CXR, Indiana and most hospitals write them: capitals and a colon at the start of a line.
+# Section headers as MIMIC-CXR and most hospitals write them: capitals and a colon at the start of a line.
 _HEADER = re.compile(
-    r"^[ \t]*(?P<name>[A-Z][A-Z0-9 /&,()\-]{2,60}|Findings?|Impressions?|Conclusions?|Indications?|Comparisons?"
-    r"|Techniques?|History|Exam(?:ination)?|Clinical [A-Za-z]+)[ \t]*:",
+    r"^[ \t]*(?P<name>[A-Z][A-Z0-9 /&,()\-]{2,60}|Findings?|Impressions?|Conclusions?|Indications?"
+    r"|Comparisons?|Techniques?|History|Exam(?:ination)?|Clinical [A-Za-z]+)[ \t]*:",
     re.MULTILINE,
 )
 _IMPRESSION = re.compile(r"impression|conclusion|summary|opinion", re.IGNORECASE)
@@ -19,7 +19,8 @@ _NOT_READ = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(
-    r"(?<![.\s]\d)(?<!\bvs)(?<!\bDr)(?<!\bapprox)[.!?]+(?:\s+|$|(?=[A-Z][a-z]))"  # a full stop that is no list number
+    # a full stop that is no list number
+    r"(?<![.\s]\d)(?<!\bvs)(?<!\bDr)(?<!\bapprox)[.!?]+(?:\s+|$|(?=[A-Z][a-z]))"
     r"|\n\s*\n|\n\s*(?=(?:\d+[.)]|[-*•])\s)"
 )
 _LIST_MARK = re.compile(r"^(?:\(?\d+[.)]|[-*•])\s*")
