@@ -12,7 +12,7 @@ from edge_retrieve.runtime.preprocess.types import Flag
 # for, whatever its header claims.
 MAX_PIXELS = 64_000_000
 MAX_FILE_BYTES = 512 * 1024 * 1024
-MIN_SIDE = 32
+MIN_SIDE = 64
 
 _XRAY_MODALITIES = {"CR", "DX", "RG"}
 _UNSPECIFIC_MODALITIES = {"OT", "SC", ""}
@@ -35,8 +35,12 @@ def check_size(width: int, height: int, where: str) -> None:
 
     Raises
     ------
-    UnsupportedImageError
+    UnreadableFileError, UnsupportedImageError
     """
+    if min(width, height) < 1:
+        raise UnreadableFileError(
+            "Rows and Columns are missing or zero", where=where, remedy="Copy the file again from its source"
+        )
     if min(width, height) < MIN_SIDE:
         raise UnsupportedImageError(
             f"the image has {width} x {height} pixels, a chest X-ray needs at least {MIN_SIDE} a side",

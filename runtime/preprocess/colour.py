@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_retrieve.runtime.preprocess.types import FloatImage
+from edge_retrieve.runtime.preprocess.types import FloatImage, UIntImage
 
 # ITU-R BT.601 luma, what Pillow and the JPEG format itself use.
 LUMA = (0.299, 0.587, 0.114)
@@ -15,7 +14,7 @@ CHANNEL_SPREAD = 16 / 255
 COLOURED_FRACTION = 0.001
 
 
-def to_grey(channels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> tuple[FloatImage, bool]:
+def to_grey(channels: UIntImage) -> tuple[FloatImage, bool]:
     """Return luminance 0 to 1 and whether the picture has real colour.
 
     Parameters

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +12,31 @@ from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut, get_decoder
 
 from edge_retrieve.runtime.errors import UnreadableFileError, UnsupportedImageError
+from edge_retrieve.runtime.preprocess.codestream import is_complete, read_codestream
+from edge_retrieve.runtime.preprocess.gdcm_jpeg import decode_with_gdcm
 from edge_retrieve.runtime.preprocess.grayscale import StoredForm
 from edge_retrieve.runtime.preprocess.header import Header
+from edge_retrieve.runtime.preprocess.rle import decode_rle
+from edge_retrieve.runtime.preprocess.types import UIntImage
 
-# For each syntax the decoders tried, in order; none of them is under the GPL. Pillow's and OpenJPEG's
-# decoders survive damaged input better than GDCM's, which is kept for what only it decodes.
-_DECODERS: dict[str, tuple[str, ...]] = {
-    uid.JPEGBaseline8Bit: ("pillow", "gdcm"),
-    uid.JPEGExtended12Bit: ("pillow", "gdcm"),
-    uid.JPEGLossless: ("gdcm",),
-    uid.JPEGLosslessSV1: ("gdcm",),
-    uid.JPEGLSLossless: ("pyjpegls",),
-    uid.JPEGLSNearLossless: ("pyjpegls",),
-    uid.JPEG2000Lossless: ("pylibjpeg",),
-    uid.JPEG2000: ("pylibjpeg",),
-    uid.HTJ2KLossless: ("pylibjpeg",),
-    uid.HTJ2KLosslessRPCL: ("pylibjpeg",),
-    uid.HTJ2K: ("pylibjpeg",),
-    uid.RLELossless: ("pydicom",),
-}
 _NATIVE = {
     uid.ImplicitVRLittleEndian,
     uid.ExplicitVRLittleEndian,
     uid.ExplicitVRBigEndian,
     uid.DeflatedExplicitVRLittleEndian,
 }
+# The plugin of pydicom that decodes each codestream; none of them is under the GPL.
+_PLUGINS = {
+    uid.JPEGBaseline8Bit: "pillow",
+    uid.JPEGLSLossless: "pyjpegls",
+    uid.JPEGLSNearLossless: "pyjpegls",
+    uid.JPEG2000Lossless: "pylibjpeg",
+    uid.JPEG2000: "pylibjpeg",
+    uid.HTJ2KLossless: "pylibjpeg",
+    uid.HTJ2KLosslessRPCL: "pylibjpeg",
+    uid.HTJ2K: "pylibjpeg",
+}
+_GDCM = {uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1}
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
 _COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
 
@@ -52,15 +52,44 @@ class Grey:
     form : StoredForm
     """
 
-    codes: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    codes: UIntImage
     form: StoredForm
 
 
 @dataclass(frozen=True)
 class Colour:
-    """A decoded colour picture: uint8 or uint16 array of shape [H, W, 3]."""
+    """A decoded colour picture.
 
-    channels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    Parameters
+    ----------
+    channels : uint8 or uint16 array of shape [H, W, 3]
+        Red, green, blue.
+    """
+
+    channels: UIntImage
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The attributes that say how pixel data is laid out."""
+
+    rows: int
+    columns: int
+    samples: int
+    allocated: int
+    stored: int
+    high: int
+    signed: bool
+    photometric: str
+
+    @property
+    def row_bytes(self) -> int:
+        return self.columns * self.samples * self.allocated // 8
+
+    @property
+    def frame_bytes(self) -> int:
+        whole = self.rows * self.row_bytes
+        return whole // 3 * 2 if self.photometric == "YBR_FULL_422" else whole
 
 
 def decode(header: Header, syntax: uid.UID, where: str) -> Grey | Colour:
@@ -73,147 +102,138 @@ def decode(header: Header, syntax: uid.UID, where: str) -> Grey | Colour:
     UnsupportedImageError
         A transfer syntax, bit depth or photometric interpretation outside what X-rays use.
     """
-    photometric = header.word("PhotometricInterpretation")
-    if photometric not in _GREY | _COLOUR:
-        raise UnsupportedImageError(
-            f"Photometric Interpretation {photometric or 'missing'} is not handled",
-            where=where,
-            remedy="Export the image as MONOCHROME2",
-        )
-    allocated = header.integer("BitsAllocated") or 0
-    stored = header.integer("BitsStored") or allocated
-    high = header.integer("HighBit")
-    high = stored - 1 if high is None else high
-    if allocated not in {8, 16} or not 1 <= stored <= high + 1 <= allocated:
-        raise UnsupportedImageError(
-            f"{allocated} bits allocated, {stored} stored, high bit {high} is not handled",
-            where=where,
-            remedy="Export the image with 8 or 16 bits allocated",
-        )
-    _check_length(header, syntax, allocated, where)
-    array = _run_decoders(header, syntax, where, raw=photometric in _GREY or photometric == "PALETTE COLOR")
-    if photometric in _GREY:
-        if array.ndim != 2:
-            raise UnreadableFileError(
-                f"{photometric} image decodes to shape {array.shape}",
-                where=where,
-                remedy="Export the image again",
-            )
-        unsigned = array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
-        shift = 0 if syntax.is_encapsulated else high + 1 - stored
-        mask = np.asarray(2**stored - 1, dtype=unsigned.dtype)
-        codes = (unsigned >> np.asarray(shift, dtype=unsigned.dtype)) & mask if shift else unsigned & mask
-        return Grey(codes, StoredForm(stored, signed=header.integer("PixelRepresentation") == 1))
-    if photometric == "PALETTE COLOR":
-        try:
+    layout = _layout(header, where)
+    data = header.raw("PixelData")
+    if not isinstance(data, (bytes, bytearray)) or not data:
+        _unreadable("the pixel data is empty or cannot be read", where)
+    try:
+        if syntax in _NATIVE:
+            _check_length(len(data), layout, where)
+            array = _with_pydicom(header, syntax, layout, "")
+        else:
+            array = _decode_frame(header, syntax, layout, bytes(data), where)
+        if layout.photometric == "PALETTE COLOR":
             array = apply_color_lut(array, header.dataset)
-        except Exception as error:
-            # The palette is data from outside, and pydicom raises whatever it stumbles over.
-            raise UnreadableFileError(
-                "the colour palette is damaged", where=where, remedy="Export the image as MONOCHROME2"
-            ) from error
-    if array.ndim != 3 or array.shape[2] < 3 or array.dtype.kind != "u":
+    except (UnreadableFileError, UnsupportedImageError):
+        raise
+    except Exception as error:
+        # Decoders meet arbitrary bytes here and raise many types.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableFileError(
-            f"{photometric} image decodes to shape {array.shape}",
+            f"the pixel data ({syntax.name}) cannot be decoded ({reason})",
             where=where,
-            remedy="Export the image again",
-        )
+            remedy="Copy the file again, or export it uncompressed",
+        ) from error
+    if layout.photometric in _GREY:
+        return _grey(array, syntax, layout, where)
+    if array.ndim != 3 or array.shape[2] < 3 or array.dtype.kind != "u":
+        _unreadable(f"the {layout.photometric} image decodes to shape {array.shape}", where)
     return Colour(array[..., :3])
 
 
-def _run_decoders(header: Header, syntax: uid.UID, where: str, *, raw: bool) -> npt.NDArray[np.uint16]:
-    if syntax not in _NATIVE and syntax not in _DECODERS:
+def _layout(header: Header, where: str) -> _Layout:
+    allocated = header.integer("BitsAllocated") or 0
+    stored = header.integer("BitsStored") or allocated
+    high = header.integer("HighBit")
+    layout = _Layout(
+        rows=header.integer("Rows") or 0,
+        columns=header.integer("Columns") or 0,
+        samples=header.integer("SamplesPerPixel") or 1,
+        allocated=allocated,
+        stored=stored,
+        high=stored - 1 if high is None else high,
+        signed=header.integer("PixelRepresentation") == 1,
+        photometric=header.word("PhotometricInterpretation"),
+    )
+    if layout.photometric not in _GREY | _COLOUR:
+        raise UnsupportedImageError(
+            f"Photometric Interpretation {layout.photometric or 'missing'} is not handled",
+            where=where,
+            remedy="Export the image as MONOCHROME2",
+        )
+    if allocated not in {8, 16} or not 1 <= stored <= layout.high + 1 <= allocated:
+        raise UnsupportedImageError(
+            f"{allocated} bits allocated, {stored} stored, high bit {layout.high} is not handled",
+            where=where,
+            remedy="Export the image with 8 or 16 bits allocated",
+        )
+    single = layout.photometric in _GREY or layout.photometric == "PALETTE COLOR"
+    if layout.samples != (1 if single else 3):
+        _unreadable(f"{layout.photometric} with {layout.samples} samples a pixel", where)
+    return layout
+
+
+def _check_length(length: int, layout: _Layout, where: str) -> None:
+    """Refuse uncompressed pixel data that does not fit Rows and Columns.
+
+    One byte pads to even length. Less than a row of surplus is taken for padding; more of it means that
+    the width or height is wrong, and the picture would be sheared or cut without a word.
+    """
+    needed = layout.frame_bytes
+    if not needed <= length <= needed + max(2, layout.row_bytes - 1):
+        raise UnreadableFileError(
+            f"the pixel data has {length} bytes where Rows x Columns need {needed}",
+            where=where,
+            remedy="Copy the file again, or correct Rows and Columns",
+        )
+
+
+def _decode_frame(
+    header: Header, syntax: uid.UID, layout: _Layout, data: bytes, where: str
+) -> npt.NDArray[Any]:
+    """Decode compressed pixel data, after its codestream was found to fit the header."""
+    if syntax not in _PLUGINS and syntax not in _GDCM and syntax != uid.RLELossless:
         raise UnsupportedImageError(
             f"transfer syntax {syntax.name} is not handled",
             where=where,
             remedy="Export the image uncompressed or as JPEG 2000",
         )
-    reasons = []
-    for plugin in _DECODERS.get(syntax, ("",)):
-        try:
-            array, _ = get_decoder(syntax).as_array(
-                header.dataset, index=0, raw=raw, decoding_plugin=plugin, correct_unused_bits=False
-            )
-        except Exception as error:
-            # Decoders raise many types on damaged data; what counts is that this one gave no image.
-            reasons.append(f"{plugin or 'pydicom'}: {' '.join(str(error).split())[:200]}")
-        else:
-            decoded: npt.NDArray[np.uint16] = np.asarray(array)
-            return decoded
-    raise UnreadableFileError(
-        f"the pixel data ({syntax.name}) cannot be decoded ({'; '.join(reasons)})",
-        where=where,
-        remedy="Copy the file again, or export it uncompressed",
-    )
-
-
-def _check_length(header: Header, syntax: uid.UID, allocated: int, where: str) -> None:
-    """Refuse pixel data that does not fit its header before a decoder allocates anything."""
-    rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
-    samples = header.integer("SamplesPerPixel") or 1
-    data = header.raw("PixelData")
-    if not isinstance(data, (bytes, bytearray)) or not data:
-        raise UnreadableFileError(
-            "the pixel data is empty or cannot be read", where=where, remedy="Copy the file again"
-        )
-    needed = rows * columns * samples * allocated // 8
-    if not syntax.is_encapsulated:
-        if header.word("PhotometricInterpretation") == "YBR_FULL_422":
-            needed = needed // 3 * 2
-        # One byte pads to even length; more than a row of surplus means another width or height.
-        if not needed <= len(data) <= needed + max(2, columns * samples * allocated // 8 - 1):
-            raise UnreadableFileError(
-                f"the pixel data has {len(data)} bytes where Rows x Columns need {needed}",
-                where=where,
-                remedy="Copy the file again, or correct Rows and Columns",
-            )
-        return
-    try:
-        frame = get_frame(data, 0, number_of_frames=1)
-    except Exception as error:
-        # Damaged item tags or lengths; see above.
-        raise UnreadableFileError(
-            "the compressed pixel data is truncated or damaged", where=where, remedy="Copy the file again"
-        ) from error
+    frame = get_frame(data, 0, number_of_frames=1)
+    single = layout.samples == 1
     if syntax == uid.RLELossless:
-        # A run of RLE holds at most 128 bytes in 2; real images never come near double their raw size.
-        if len(frame) > 2 * needed + 64:
-            raise UnreadableFileError(
-                "the RLE data is longer than any image of this size",
-                where=where,
-                remedy="Copy the file again",
+        if not single:
+            raise UnsupportedImageError(
+                "a colour image in RLE is not handled", where=where, remedy="Export it as MONOCHROME2"
             )
-        return
-    size = codestream_size(frame)
-    if size != (columns, rows):
-        found = "has no readable size" if size is None else f"is {size[0]} x {size[1]} pixels"
-        raise UnreadableFileError(
-            f"the compressed image {found} where the header says {columns} x {rows}",
-            where=where,
-            remedy="Copy the file again, or correct Rows and Columns",
+        return decode_rle(frame, layout.rows, layout.columns, layout.allocated // 8)
+    found = read_codestream(frame)
+    if found is None:
+        _unreadable("the compressed image has no readable header", where)
+    if (found.width, found.height, found.components) != (layout.columns, layout.rows, layout.samples):
+        _unreadable(
+            f"the compressed image is {found.width} x {found.height} x {found.components} where the header "
+            f"says {layout.columns} x {layout.rows} x {layout.samples}",
+            where,
         )
-    if not frame.rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise UnreadableFileError(
-            "the compressed image stops before its end marker", where=where, remedy="Copy the file again"
-        )
+    if not is_complete(frame):
+        _unreadable("the compressed image stops before its end marker", where)
+    if syntax in _GDCM and single:
+        stored = max(layout.stored, 8)
+        return decode_with_gdcm(frame, syntax, layout.rows, layout.columns, layout.allocated, stored)
+    return _with_pydicom(header, syntax, layout, _PLUGINS.get(syntax, "gdcm"))
 
 
-def codestream_size(frame: bytes) -> tuple[int, int] | None:
-    """Return width and height that a JPEG, JPEG-LS or JPEG 2000 codestream states, None if unreadable."""
-    start = frame.find(b"\xff\x4f\xff\x51", 0, 4096)
-    if start >= 0 and len(frame) >= start + 24:
-        right, bottom, left, top = struct.unpack_from(">4I", frame, start + 8)
-        return right - left, bottom - top
-    if frame[:2] != b"\xff\xd8":
-        return None
-    place = 2
-    while place + 9 <= len(frame) and frame[place] == 0xFF:
-        marker = frame[place + 1]
-        if marker == 0xFF or 0xD0 <= marker <= 0xD8:  # fill bytes and markers without a length
-            place += 1 if marker == 0xFF else 2
-            continue
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}):
-            height, width = struct.unpack_from(">2H", frame, place + 5)
-            return width, height
-        place += 2 + struct.unpack_from(">H", frame, place + 2)[0]
-    return None
+def _with_pydicom(header: Header, syntax: uid.UID, layout: _Layout, plugin: str) -> npt.NDArray[Any]:
+    raw = layout.samples == 1
+    array, _ = get_decoder(syntax).as_array(
+        header.dataset, index=0, raw=raw, decoding_plugin=plugin, correct_unused_bits=False
+    )
+    return np.asarray(array)
+
+
+def _grey(array: npt.NDArray[Any], syntax: uid.UID, layout: _Layout, where: str) -> Grey:
+    """Cut the stored bits out of decoded values."""
+    if array.shape != (layout.rows, layout.columns) or array.dtype.itemsize > 2:
+        _unreadable(f"the image decodes to {array.dtype} of shape {array.shape}", where)
+    unsigned: npt.NDArray[Any] = array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
+    mask = 2**layout.stored - 1
+    if syntax in _NATIVE or syntax == uid.RLELossless:
+        # Whole words: overlays or garbage may lie around the stored bits.
+        unsigned = unsigned >> (layout.high + 1 - layout.stored)
+    elif not layout.signed and int(unsigned.max()) > mask:
+        _unreadable(f"the compressed values need more than {layout.stored} bits", where)
+    return Grey(unsigned & mask, StoredForm(layout.stored, layout.signed))
+
+
+def _unreadable(what: str, where: str) -> NoReturn:
+    raise UnreadableFileError(what, where=where, remedy="Copy the file again, or export it uncompressed")

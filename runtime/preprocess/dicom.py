@@ -100,7 +100,11 @@ def _read(data: bytes, where: str) -> tuple[Header, uid.UID]:
     has_pixels = any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
     if not has_pixels:
         if "Rows" in dataset:
-            raise UnreadableFileError("the file ends before its pixel data", where=where, remedy=_COPY_AGAIN)
+            raise UnreadableFileError(
+                "the header describes an image but the file has no pixel data",
+                where=where,
+                remedy=_COPY_AGAIN,
+            )
         if "SOPClassUID" in dataset or "DirectoryRecordSequence" in dataset:
             raise UnsupportedImageError(
                 "the DICOM object has no pixel data", where=where, remedy="Give X-ray images"

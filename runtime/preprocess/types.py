@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatImage = npt.NDArray[np.float32]
+UIntImage = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 class View(str, Enum):
