@@ -62,8 +62,8 @@ def assemble(
         pixels=pixels,
         view=final,
         patient=identity.patient or f"image-{digest[:16]}",
-        study=identity.study or _uid_from(digest, "study"),
-        sop_instance=identity.sop_instance or _uid_from(digest, "instance"),
+        study=identity.study or uid_from_pixels(digest, "study"),
+        sop_instance=identity.sop_instance or uid_from_pixels(digest, "instance"),
         study_date=identity.study_date,
         sex=identity.sex,
         age=identity.age,
@@ -80,7 +80,7 @@ def pixels_digest(pixels: FloatImage) -> str:
     return digest.hexdigest()
 
 
-def _uid_from(digest: str, kind: str) -> str:
+def uid_from_pixels(digest: str, kind: str) -> str:
     """Return a UID under the UUID root (PS3.5 B.2) that equal pixels always get."""
     number = int.from_bytes(hashlib.sha256(f"{kind}:{digest}".encode()).digest()[:16], "big")
     return f"2.25.{number}"
