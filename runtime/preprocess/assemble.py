@@ -61,7 +61,7 @@ def assemble(
     return Radiograph(
         pixels=pixels,
         view=final,
-        patient=identity.patient or f"image-{digest[:16]}",
+        patient=identity.patient or patient_from_pixels(digest),
         study=identity.study or uid_from_pixels(digest, "study"),
         sop_instance=identity.sop_instance or uid_from_pixels(digest, "instance"),
         study_date=identity.study_date,
@@ -84,3 +84,8 @@ def uid_from_pixels(digest: str, kind: str) -> str:
     """Return a UID under the UUID root (PS3.5 B.2) that equal pixels always get."""
     number = int.from_bytes(hashlib.sha256(f"{kind}:{digest}".encode()).digest()[:16], "big")
     return f"2.25.{number}"
+
+
+def patient_from_pixels(digest: str) -> str:
+    """Return the name that stands for a patient whom the file does not identify."""
+    return f"image-{digest[:16]}"

@@ -1,0 +1,288 @@
+"""From image files and reports to a store: load, encode in batches, commit batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from edge_retrieve.runtime.encoder import Encoder, ImageEncoding, PreparedImage
+from edge_retrieve.runtime.errors import ConfigError, PixelError, StoreError
+from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.preprocess import find_inputs, load_radiograph, render_png
+from edge_retrieve.runtime.preprocess.assemble import patient_from_pixels, uid_from_pixels
+from edge_retrieve.runtime.preprocess.types import Flag, Radiograph
+from edge_retrieve.runtime.report_encoding import ReportEncoder
+from edge_retrieve.runtime.report_sources import NOTHING, ReportEntry, ReportSource
+from edge_retrieve.runtime.store import KnownImage, NewEncoding, NewImage, Store
+
+PREVIEW_SIDE = 1024
+"""Longest side of the pictures kept in the store, pixels."""
+
+Progress = Callable[[int, int, str], None]
+
+_BATCH = 16
+
+
+class Outcome(str, Enum):
+    """What became of a file."""
+
+    ACCEPTED = "accepted"
+    FLAGGED = "flagged"
+    REJECTED = "rejected"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class FileOutcome:
+    """What became of one file.
+
+    Parameters
+    ----------
+    path : Path
+    outcome : Outcome
+        A flagged file is stored; its reason says what to know of it.
+    reason : str
+        Empty where there is nothing to say.
+    """
+
+    path: Path
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What became of all files, in the order they were read.
+
+    Parameters
+    ----------
+    files : tuple of FileOutcome
+    """
+
+    files: tuple[FileOutcome, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many files had an outcome."""
+        return sum(item.outcome is outcome for item in self.files)
+
+    @property
+    def accepted(self) -> int:
+        """Files stored without a doubt, or whose report was updated."""
+        return self.count(Outcome.ACCEPTED)
+
+    @property
+    def flagged(self) -> int:
+        """Files stored with a doubt to know of."""
+        return self.count(Outcome.FLAGGED)
+
+    @property
+    def rejected(self) -> int:
+        """Files not stored."""
+        return self.count(Outcome.REJECTED)
+
+    @property
+    def unchanged(self) -> int:
+        """Files that were in the store already."""
+        return self.count(Outcome.UNCHANGED)
+
+
+def ingest(
+    store: Store,
+    encoder: Encoder,
+    paths: Sequence[Path],
+    *,
+    reports: Path | None = None,
+    progress: Progress | None = None,
+) -> IngestSummary:
+    """Read images and their reports into a store.
+
+    Files that cannot be read are rejected one by one and the rest goes on. What a returned batch holds
+    is on disk; a run that was killed is simply repeated, for what is known already is left alone.
+
+    Parameters
+    ----------
+    store : Store
+    encoder : Encoder
+        Of the store's bundle.
+    paths : sequence of Path
+        Files and folders.
+    reports : Path, optional
+        A folder of texts or a table; see `ReportSource`.
+    progress : callable, optional
+        Called with files done, their total and the file's name; then, while the index is brought up to
+        date, with partitions done, their total and the partition's name.
+
+    Raises
+    ------
+    StoreError
+        Where the store is of another bundle or cannot be written; committed batches are kept.
+    UnreadableFileError
+        Where one of `paths` does not exist.
+    ConfigError
+        Where `reports` does not exist or has not the needed columns.
+    BackendError
+        Where the engine fails.
+    """
+    if store.bundle_id != encoder.bundle_id:
+        raise StoreError(
+            "the store's embeddings come from another bundle than the one in use",
+            where=str(store.path),
+            remedy="Use the store's bundle, or ingest into a new store",
+        )
+    source = ReportSource(reports)
+    files = list(find_inputs(paths))
+    run = _Run(store, encoder, source)
+    for done, path in enumerate(files):
+        if progress:
+            progress(done, len(files), path.name)
+        run.take(path)
+    run.flush()
+    if progress and files:
+        progress(len(files), len(files), files[-1].name)
+    outcomes = tuple(run.outcomes[path] for path in files)
+    Index(store).refresh(progress)
+    return IngestSummary(outcomes)
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """An image that waits for its batch."""
+
+    path: Path
+    radiograph: Radiograph  # its pixels dropped: a batch of originals would fill the memory
+    entry: ReportEntry
+    study: str
+    prepared: PreparedImage
+    preview: bytes
+
+
+class _Run:
+    """One ingest: its open batch and its outcomes."""
+
+    def __init__(self, store: Store, encoder: Encoder, source: ReportSource) -> None:
+        self.outcomes: dict[Path, FileOutcome] = {}
+        self._store = store
+        self._source = source
+        self._encoder = encoder
+        self._texts = ReportEncoder(encoder)
+        self._images: list[_Pending] = []
+        self._reports: dict[str, str] = {}
+        self._said: dict[str, str] = {}  # the first report of each study in this run
+
+    def take(self, path: Path) -> None:
+        """Load a file and queue it, or decide on it at once."""
+        try:
+            entry = self._source.for_file(path)
+            radiograph = load_radiograph(path, view=entry.view if entry else None)
+            if entry is None or not entry.text:
+                entry = self._source.for_study(radiograph.study) or entry or NOTHING
+        except (PixelError, ConfigError) as error:
+            self._decide(path, Outcome.REJECTED, str(error))
+            return
+        if self._is_pending(radiograph):
+            self.flush()
+        known = self._store.find_image(radiograph.sop_instance, radiograph.pixels_sha256)
+        if known is not None:
+            self._take_known(path, known, entry)
+            return
+        # Identifiers made up from the pixels give way to those of a table.
+        made_up = radiograph.study == uid_from_pixels(radiograph.pixels_sha256, "study")
+        study = (made_up and entry.study) or radiograph.study
+        note = self._queue_report(study, entry.text)
+        self._images.append(
+            _Pending(
+                path=path,
+                radiograph=_without_pixels(radiograph),
+                entry=entry,
+                study=study,
+                prepared=self._encoder.prepare(radiograph.pixels),
+                preview=render_png(radiograph.pixels, PREVIEW_SIDE),
+            )
+        )
+        doubts = [flag.value for flag in radiograph.flags]
+        if Flag.LATERAL_VIEW in radiograph.flags:
+            doubts.append("stored, but not searched by image")
+        if note:
+            doubts.append(note)
+        outcome = Outcome.FLAGGED if doubts else Outcome.ACCEPTED
+        self._decide(path, outcome, "; ".join(doubts) or ("" if entry.text else "no report"))
+        if len(self._images) >= _BATCH:
+            self.flush()
+
+    def _take_known(self, path: Path, known: KnownImage, entry: ReportEntry) -> None:
+        reason = "" if known.same_pixels else "its SOP instance is stored with other pixels, which are kept"
+        if entry.text and entry.text != self._store.report_text(known.study):
+            note = self._queue_report(known.study, entry.text)
+            if not note:
+                self._decide(path, Outcome.ACCEPTED, "report updated")
+                return
+            reason = reason or note
+        self._decide(path, Outcome.UNCHANGED, reason)
+
+    def _queue_report(self, study: str, text: str) -> str:
+        """Queue a study's report; the first of a run is kept, so that a repeated run changes nothing."""
+        if not text:
+            return ""
+        if self._said.setdefault(study, text) != text:
+            return "another file gave its study a different report, which is kept"
+        if text != self._store.report_text(study):
+            self._reports[study] = text
+        return ""
+
+    def _is_pending(self, radiograph: Radiograph) -> bool:
+        return any(
+            radiograph.sop_instance == item.radiograph.sop_instance
+            or radiograph.pixels_sha256 == item.radiograph.pixels_sha256
+            for item in self._images
+        )
+
+    def _decide(self, path: Path, outcome: Outcome, reason: str) -> None:
+        self.outcomes[path] = FileOutcome(path, outcome, reason)
+
+    def flush(self) -> None:
+        """Encode what is queued and commit it in one transaction."""
+        if not self._images and not self._reports:
+            return
+        searched = [item for item in self._images if Flag.LATERAL_VIEW not in item.radiograph.flags]
+        encodings = self._encoder.encode_prepared([item.prepared for item in searched])
+        by_path = {item.path: encoding for item, encoding in zip(searched, encodings, strict=True)}
+        self._store.add(
+            [_new_image(item, by_path.get(item.path)) for item in self._images],
+            self._texts.encode(self._reports),
+        )
+        self._images, self._reports = [], {}
+
+
+def _new_image(item: _Pending, encoding: ImageEncoding | None) -> NewImage:
+    radiograph, entry = item.radiograph, item.entry
+    made_up = radiograph.patient == patient_from_pixels(radiograph.pixels_sha256)
+    return NewImage(
+        study=item.study,
+        patient=(made_up and entry.patient) or radiograph.patient,
+        study_date=radiograph.study_date or entry.study_date,
+        sex=radiograph.sex or entry.sex,
+        age=entry.age if radiograph.age is None else radiograph.age,
+        sop_instance=radiograph.sop_instance,
+        pixels_sha256=radiograph.pixels_sha256,
+        source=str(item.path),
+        view=radiograph.view,
+        width=item.prepared.width,
+        height=item.prepared.height,
+        flags=radiograph.flags,
+        applied=radiograph.applied,
+        preview=item.preview,
+        encoding=None
+        if encoding is None
+        else NewEncoding(
+            boxes=encoding.boxes,
+            box_scores=encoding.box_scores,
+            regions=encoding.regions,
+            global_embedding=encoding.global_embedding,
+        ),
+    )
+
+
+def _without_pixels(radiograph: Radiograph) -> Radiograph:
+    return replace(radiograph, pixels=radiograph.pixels[:0, :0])
