@@ -64,5 +64,9 @@ class TrainingError(EdgeRetrieveError):
     """Training cannot start or go on (no data, a checkpoint of another model, a diverged loss)."""
 
 
+class ArchiveError(EdgeRetrieveError):
+    """A phantom archive or a public data set cannot be written or read."""
+
+
 class ExportError(EdgeRetrieveError):
     """A produced graph fails its checks or misses its parity bound."""
