@@ -34,7 +34,9 @@ def tracked_files() -> list[str]:
     """Return the files of the working tree that git knows and that exist."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("needs a git checkout to know which files belong to the project")
-    listed = subprocess.check_output(["git", "-C", str(ROOT), "ls-files", "-z"], text=True)
+    listed = subprocess.check_output(
+        ["git", "-C", str(ROOT), "-c", "safe.directory=*", "ls-files", "-z"], text=True
+    )
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
