@@ -1,0 +1,194 @@
+"""The skeleton: ribs, spine, clavicles, shoulder blades and upper arms, as hollow shells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_retrieve.runtime.anatomy import Laterality
+from edge_retrieve.train.phantom.curves import Points, ellipse, spline, stream, tube
+from edge_retrieve.train.phantom.frame import Frame, Map, blur
+from edge_retrieve.train.phantom.geometry import SIDES, Thorax
+
+_FULL = 0.75
+"""Excess attenuation that a full byte of a bone canvas stands for."""
+
+
+@dataclass(frozen=True)
+class Rib:
+    """One rib of one side: centre line from the spine round to the front, half width a point.
+
+    Parameters
+    ----------
+    number : int
+        1 to 10.
+    side : Laterality
+    line : Points
+    half_width : float64 array of shape [N]
+    turn : int
+        Position in `line` of the outermost point: behind it lies the back, after it the front.
+    """
+
+    number: int
+    side: Laterality
+    line: Points
+    half_width: npt.NDArray[np.float64]
+    turn: int
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Outlines of the bones that others refer to, millimetres.
+
+    Parameters
+    ----------
+    ribs : tuple of Rib
+    clavicles : mapping of Laterality to Points
+        Closed outlines.
+    clavicle_lines : mapping of Laterality to Points
+        Centre lines, from the breastbone outwards.
+    """
+
+    ribs: tuple[Rib, ...]
+    clavicles: Mapping[Laterality, Points]
+    clavicle_lines: Mapping[Laterality, Points]
+
+
+def build_skeleton(thorax: Thorax) -> Skeleton:
+    """Return the bones' outlines."""
+    lines = {side: _clavicle_line(thorax, side) for side in SIDES}
+    clavicles = {side: tube(line, _clavicle_width(thorax, len(line))) for side, line in lines.items()}
+    ribs = tuple(_rib(thorax, side, number) for side in SIDES for number in range(1, 11))
+    return Skeleton(ribs, clavicles, lines)
+
+
+def _clavicle_line(thorax: Thorax, side: Laterality) -> Points:
+    sign = -1 if side is Laterality.RIGHT else 1
+    rng = stream(thorax.anatomy.seed, 41)
+    lift = rng.normal(0, 5)
+    w, h = thorax.width, thorax.height
+    base = 0.115 * h + lift - 14 * (thorax.pose.arms_down - 0.3)
+    rise = 0.12 * w + 16 * (1 - thorax.pose.inspiration)
+    points = [(0.16 * w, base), (0.33 * w, base - 0.30 * rise), (0.55 * w, base - 0.42 * rise),
+              (0.78 * w, base - 0.9 * rise), (0.98 * w, base - 1.25 * rise), (1.12 * w, base - 1.2 * rise)]  # fmt: skip
+    line = spline(points, 6) * np.array([sign, 1.0])
+    depth = np.interp(np.abs(line[:, 0]), [0.16 * w, 1.1 * w], [70, 5])
+    return line + np.stack([depth * thorax.pose.rotation, -depth * thorax.pose.lordosis], axis=1)
+
+
+def _clavicle_width(thorax: Thorax, n: int) -> npt.NDArray[np.float64]:
+    size = 1.0 if thorax.anatomy.sex == "M" else 0.86
+    return np.interp(np.linspace(0, 1, n), [0, 0.08, 0.3, 0.6, 0.9, 1], [7, 8.5, 5.8, 5.2, 6.5, 5.5]) * size
+
+
+def _rib(thorax: Thorax, side: Laterality, number: int) -> Rib:
+    lung = thorax.lung(side)
+    sign, height = lung.sign, lung.height
+    part = (number - 1) / 9
+    rng = stream(thorax.anatomy.seed, 42, number, sign)
+    start_y = height * (-0.055 + 0.098 * (number - 1)) + rng.normal(0, 0.8)
+    span = float(np.interp(number, [1, 2, 3, 4, 6, 10], [0.50, 0.73, 0.87, 0.95, 1.01, 1.03])) * lung.width + 3
+    drop = float(np.interp(number, [1, 3, 6, 10], [0.24, 0.46, 0.66, 0.66])) * height * 0.62
+    drop *= 0.9 + 0.25 * (thorax.pose.inspiration < 0.8) + 0.4 * thorax.pose.lordosis * -1
+    end = float(np.interp(number, [1, 2, 6, 8, 10], [2.35, 2.45, 2.35, 2.05, 1.8]))
+    theta = np.linspace(0.06, end, 34)
+    reach = np.sin(theta) ** 0.92
+    spine_x = float(np.interp(start_y, thorax.spine[:, 1], thorax.spine[:, 0]))
+    inner = 17.0
+    x = sign * (inner + (span - inner) * reach) + spine_x * np.cos(theta / 2) ** 2
+    y = start_y - 4.0 * np.sin(2 * theta) * (1 - part) + drop * (1 - np.cos(theta)) / 2
+    depth = -75 * np.cos(theta)
+    line = np.stack([x + depth * thorax.pose.rotation, y - depth * thorax.pose.lordosis * 0.8], axis=1)
+    size = 1.0 if thorax.anatomy.sex == "M" else 0.88
+    half = np.interp(theta, [0.06, 0.5, 1.4, 2.4], [4.4, 5.6, 5.4, 6.6]) * size * (0.85 if number < 2 else 1)
+    return Rib(number, side, line, half, int(np.argmax(np.abs(x))))
+
+
+def render_bones(thorax: Thorax, skeleton: Skeleton, frame: Frame) -> Map:
+    """Return the bones' excess attenuation over soft tissue."""
+    size = (frame.size, frame.size)
+    back, front, other = (np.zeros(size, np.uint8) for _ in range(3))
+    density = thorax.anatomy.bone
+    for rib in skeleton.ribs:
+        _shell(frame, back, rib.line[: rib.turn + 1], rib.half_width[: rib.turn + 1], 62 * density, 40 * density)
+        fade = 0.7 if rib.number > 1 else 1.0
+        _shell(frame, front, rib.line[rib.turn :], rib.half_width[rib.turn :], 52 * fade * density, 34 * fade * density)
+    for side in SIDES:
+        line = skeleton.clavicle_lines[side]
+        _shell(frame, other, line, _clavicle_width(thorax, len(line)), 92 * density, 60 * density)
+    blades = np.zeros(size, np.uint8)
+    _shoulders(thorax, frame, blades, density)
+    total = (back.astype(np.float32) + front + other + blades) * np.float32(_FULL / 255)
+    return blur(total, 0.7 * frame.size / 512) + _spine(thorax, frame)
+
+
+def _shell(
+    frame: Frame, canvas: npt.NDArray[np.uint8], line: Points, half: npt.NDArray[np.float64], rim: float, core: float
+) -> None:
+    if len(line) < 3:
+        return
+    frame.paint(canvas, tube(line, half), rim)
+    frame.paint(canvas, tube(line, half - 1.5), core)
+
+
+def _shoulders(thorax: Thorax, frame: Frame, canvas: npt.NDArray[np.uint8], density: float) -> None:
+    w, h, down = thorax.width, thorax.height, thorax.pose.arms_down
+    for side in SIDES:
+        sign = -1 if side is Laterality.RIGHT else 1
+        out = w * (1.17 - 0.12 * down)
+        top = 0.02 * h
+        blade = [(out - 10, top + 2), (out + 8, top + 22), (out - 2, top + 42), (out - 16, top + 0.30 * h),
+                 (out - 0.20 * w - 12, top + 0.60 * h), (out - 0.30 * w, top + 0.54 * h), (out - 0.46 * w, top + 0.16 * h),
+                 (out - 0.42 * w, top + 10), (out - 0.2 * w, top + 0)]  # fmt: skip
+        flip = np.array([sign, 1.0])
+        outline = spline(blade, 5, closed=True) * flip
+        frame.paint(canvas, outline, 16 * density)
+        frame.stroke(canvas, [spline(blade[1:6], 5) * flip], 80 * density, 3.2)
+        frame.stroke(canvas, [spline(blade[5:], 5) * flip], 40 * density, 1.6)
+        spine = spline([(out - 0.42 * w, top + 0.10 * h), (out - 0.2 * w, top + 4), (out + 6, top - 14), (out + 22, top - 8)], 6) * flip
+        _shell(frame, canvas, spine, np.linspace(2.5, 8, len(spine)), 70 * density, 48 * density)
+        head = np.array([out + 32, top + 18])
+        elbow = head + np.array([150 - 110 * down, 130 + 160 * down])
+        direction = (elbow - head) / np.hypot(*(elbow - head))
+        shaft = np.linspace(head + direction * 16, elbow, 12) * flip
+        _shell(frame, canvas, shaft, np.linspace(16, 11.5, 12), 118 * density, 62 * density)
+        frame.paint(canvas, ellipse(*head, 24, 24) * flip, 92 * density)
+        frame.paint(canvas, ellipse(*head, 22, 22) * flip, 76 * density)
+
+
+def _spine(thorax: Thorax, frame: Frame) -> Map:
+    half = frame.at(2)
+    bodies, rims = (np.zeros((half.size, half.size), np.uint8) for _ in range(2))
+    line, h = thorax.spine, thorax.height
+    step = 0.0985 * h * 0.98
+    density = thorax.anatomy.bone
+    depth = -55.0
+    for level in range(-5, 17):
+        y = -0.055 * h + step * level
+        if not line[0, 1] < y < line[-1, 1]:
+            continue
+        x = float(np.interp(y, line[:, 1], line[:, 0])) + depth * thorax.pose.rotation
+        slope = float(np.interp(y + 4, line[:, 1], line[:, 0]) - np.interp(y - 4, line[:, 1], line[:, 0])) / 8
+        yy = y - depth * thorax.pose.lordosis * 0.3
+        wide = float(np.interp(level, [-5, 0, 4, 16], [12, 15.5, 15.5, 22]))
+        tall = 0.43 * step
+        box = np.array([(-wide, -tall), (-0.88 * wide, 0), (-wide, tall), (0, 1.04 * tall), (wide, tall), (0.88 * wide, 0), (wide, -tall), (0, -0.96 * tall)])
+        turn = np.array([[1, slope], [-slope, 1]])
+        centre = np.array([x, yy])
+        half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 92 * density)
+        half.stroke(rims, [spline(box, 4, closed=True) @ turn + centre], 58 * density, 1.6, closed=True)
+        for s in (-1, 1):
+            pedicle = ellipse(s * 0.62 * wide, -0.35 * tall, 3.6, 5.2) @ turn + centre
+            half.paint(rims, pedicle, 40 * density)
+            half.stroke(rims, [pedicle], 105 * density, 1.6, closed=True)
+            wing = tube(spline([(s * wide * 0.8, -0.2 * tall), (s * wide * 1.35, -0.35 * tall), (s * (wide + 13), -0.55 * tall)], 4), np.linspace(4.2, 3, 9))
+            if level >= 0:
+                half.paint(rims, wing @ turn + centre, 40 * density)
+        process = ellipse(-0.7 * thorax.pose.rotation * 40, 0.75 * tall, 3.0, 7.5) @ turn + centre
+        half.paint(rims, process, 62 * density)
+        half.stroke(rims, [process], 90 * density, 1.4, closed=True)
+    total = bodies.astype(np.float32) + rims
+    return frame.enlarge(blur(total * np.float32(_FULL * 0.72 / 255), 0.8 * half.size / 256))

@@ -1,0 +1,120 @@
+"""Lines, tubes and pacemakers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_retrieve.runtime.anatomy import Laterality, Region
+from edge_retrieve.train.phantom.curves import Points, ellipse, spline
+from edge_retrieve.train.phantom.frame import blur
+from edge_retrieve.train.phantom.lesions.effect import Effect, graded, rng_of
+from edge_retrieve.train.phantom.scene import Scene
+from edge_retrieve.train.phantom.spec import Lesion
+
+
+def _tube(scene: Scene, lines: list[Points], width: float, value: float) -> Effect:
+    frame = scene.frame
+    canvas = np.zeros((frame.size, frame.size), np.uint8)
+    frame.stroke(canvas, lines, 255, width)
+    delta = blur(canvas.astype(np.float32), 0.4) * np.float32(value / 255)
+    return Effect(delta, np.asarray(delta > 0.22 * value * min(1.0, width / frame.pitch)))
+
+
+def _middle(scene: Scene, region: Region) -> np.ndarray:  # type: ignore[type-arg]
+    box, frame = scene.boxes[region], scene.frame
+    pixel = np.array([(box.x1 + box.x2) / 2, (box.y1 + box.y2) / 2])
+    return np.asarray(np.linalg.inv(frame.matrix[:, :2]) @ (pixel - frame.matrix[:, 2]))
+
+
+def pacemaker(scene: Scene, lesion: Lesion) -> Effect:
+    """Return a generator below the clavicle with its leads in the right heart."""
+    rng, frame = rng_of(lesion), scene.frame
+    lung = scene.thorax.lung(scene.side_of(lesion.region))
+    s, w, h = lung.sign, lung.width, lung.height
+    x, y = s * w * rng.uniform(0.50, 0.62), h * rng.uniform(0.17, 0.24)
+    rx, ry = rng.uniform(19, 23), rng.uniform(15, 19)
+    canvas = np.zeros((frame.size, frame.size), np.uint8)
+    tilt = rng.normal(0, 0.35)
+    can = ellipse(x, y, rx, ry, tilt, 48)
+    square = np.array([x, y]) + (can - (x, y)) * (1 + 0.08 * np.cos(4 * np.linspace(0, 2 * np.pi, 48, endpoint=False) + np.pi))[:, None]
+    frame.paint(canvas, square, 150)
+    frame.paint(canvas, ellipse(x - 2, y + 2, rx * 0.62, ry * 0.5, tilt), 215)
+    frame.paint(canvas, ellipse(x + 0.45 * rx, y - 0.62 * ry, 6, 4, tilt), 95)
+    hx1, hx2 = scene.thorax.heart[:, 0].min(), scene.thorax.heart[:, 0].max()
+    bottom, top = scene.thorax.heart_bottom, scene.thorax.heart_top
+    tall = bottom - top
+    svc = (-14.0, 0.24 * h) if s < 0 else (-13.0, 0.27 * h)
+    entry = [(x - s * 4, y - ry), (s * 0.55 * w, 0.06 * h), (s * 0.28 * w, 0.09 * h)]
+    bridge = [] if s < 0 else [(10.0, 0.15 * h)]
+    ventricle = (0.55 * hx2, bottom - 0.10 * tall)
+    leads = [spline([*entry, *bridge, svc, (0.55 * hx1, top + 0.45 * tall), (0.2 * hx1, top + 0.78 * tall), ventricle], 8)]
+    tips = [ventricle]
+    if lesion.severity.value != "mild":
+        tip = (0.50 * hx1, top + 0.36 * tall)
+        leads.append(spline([*entry, *bridge, (svc[0] - 3, svc[1]), (0.72 * hx1, top + 0.5 * tall), (0.45 * hx1, top + 0.58 * tall), tip], 8))
+        tips.append(tip)
+    if lesion.severity.value == "severe":
+        tip3 = (0.85 * hx2, top + 0.55 * tall)
+        leads.append(spline([*entry, *bridge, (svc[0] - 1, svc[1]), (0.5 * hx1, top + 0.6 * tall), (0.2 * hx2, top + 0.62 * tall), tip3], 8))
+        tips.append(tip3)
+    frame.stroke(canvas, leads, 120, 1.7)
+    for tip_x, tip_y in tips:
+        frame.stroke(canvas, [np.array([(tip_x - 5, tip_y - 1), (tip_x, tip_y)])], 190, 2.8)
+    delta = blur(canvas.astype(np.float32), 0.45) * np.float32(2.6 / 255)
+    return Effect(delta, np.asarray(delta > 0.3))
+
+
+def central_line(scene: Scene, lesion: Lesion) -> Effect:
+    """Return a venous catheter whose tip lies in the region asked for."""
+    rng, h, w = rng_of(lesion), scene.thorax.height, scene.thorax.width
+    tip = _middle(scene, lesion.region) + (rng.normal(0, 2.0), rng.uniform(0, 6))
+    svc_x = float(_middle(scene, Region.SVC)[0]) - 2 + rng.normal(0, 1.5)
+    route = int(rng.integers(3))
+    if route == 0:  # right internal jugular
+        points = [(-0.36 * w + rng.normal(0, 6), -75.0), (-0.26 * w, -40.0), (-0.2 * w, 0.02 * h), (svc_x, 0.20 * h)]
+    elif route == 1:  # from the right arm or below the clavicle
+        points = [(-1.35 * w, 0.3 * h), (-0.95 * w, 0.09 * h), (-0.6 * w, 0.035 * h), (-0.3 * w, 0.07 * h), (svc_x - 1, 0.18 * h)]
+    else:  # from the left
+        points = [(1.35 * w, 0.3 * h), (0.95 * w, 0.09 * h), (0.6 * w, 0.035 * h), (0.3 * w, 0.08 * h), (0.0, 0.15 * h), (svc_x, 0.23 * h)]
+    points += [(0.5 * (svc_x + tip[0]), 0.5 * (0.22 * h + tip[1])), (float(tip[0]), float(tip[1]))]
+    ordered = [points[0]] + [q for p, q in zip(points, points[1:], strict=False) if q is points[-1] or q[1] < tip[1] - 3]
+    width = graded(lesion, 1.9, 2.5, 3.2)
+    return _tube(scene, [spline(ordered, 8)], width, graded(lesion, 0.5, 0.55, 0.6))
+
+
+def tracheal_tube(scene: Scene, lesion: Lesion) -> Effect:
+    """Return a tube in the trachea with an opaque stripe; a worse one ends too near the carina."""
+    rng, frame = rng_of(lesion), scene.frame
+    trachea, calibre = scene.thorax.airways[0]
+    above = graded(lesion, rng.uniform(42, 52), rng.uniform(28, 38), rng.uniform(10, 20))
+    end = scene.thorax.carina[1] - above
+    y = np.linspace(-90, end, 30)
+    x = np.interp(y, trachea[:, 1], trachea[:, 0])
+    line = np.stack([x, y], axis=1)
+    canvas = np.zeros((frame.size, frame.size), np.uint8)
+    half = 0.55 * calibre
+    frame.stroke(canvas, [line + (half, 0), line - (half, 0)], 90, 1.3)
+    frame.stroke(canvas, [line + (0.35 * half, 0)], 255, 1.5)
+    frame.stroke(canvas, [np.array([line[-1] - (half, 2), line[-1] + (half, 1)])], 120, 1.3)
+    delta = blur(canvas.astype(np.float32), 0.35) * np.float32(0.62 / 255)
+    return Effect(delta, np.asarray(delta > 0.1))
+
+
+def enteric_tube(scene: Scene, lesion: Lesion) -> Effect:
+    """Return a tube through the oesophagus, its tip in the abdomen."""
+    rng, w = rng_of(lesion), scene.thorax.width
+    box, frame = scene.boxes[Region.ABDOMEN], scene.frame
+    inverse = np.linalg.inv(frame.matrix[:, :2])
+    bottom = float((inverse @ (np.array([(box.x1 + box.x2) / 2, box.y2]) - frame.matrix[:, 2]))[1])
+    dome = float(scene.thorax.lung(Laterality.LEFT).dome[:, 1].min())
+    deep = min(bottom - 6, dome + graded(lesion, 50, 75, 105))
+    deep = max(deep, dome + 0.6 * (bottom - dome))
+    carina = scene.thorax.carina[1]
+    points = [(2.0 + rng.normal(0, 2), -95.0), (1.0, 0.0), (6.0 + rng.normal(0, 2), carina), (10.0, 0.5 * (carina + dome)),
+              (12.0, dome), (0.16 * w, dome + 0.4 * (deep - dome)), (0.36 * w, deep - 4), (0.5 * w, deep - 8)]  # fmt: skip
+    return _tube(scene, [spline(points, 10)], graded(lesion, 2.4, 3.0, 3.6), 0.42)
+
+
+def is_device_side(side: Laterality) -> bool:
+    """Return whether a device can be on a side."""
+    return side is not Laterality.MIDLINE

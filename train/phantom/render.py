@@ -1,0 +1,51 @@
+"""A study's specification in, its X-ray out."""
+
+from __future__ import annotations
+
+from edge_retrieve.train.phantom.acquisition import draw_exposure, draw_framing, draw_pose
+from edge_retrieve.train.phantom.anatomy import draw_anatomy
+from edge_retrieve.train.phantom.detector import develop, expose, finish
+from edge_retrieve.train.phantom.lesions import changes_of, place
+from edge_retrieve.train.phantom.scene import build_scene
+from edge_retrieve.train.phantom.spec import CaseSpec, PhantomImage
+
+
+def render(spec: CaseSpec, size: int = 512) -> PhantomImage:
+    """Render a study. Equal specifications give equal pixels on every machine and in any order.
+
+    Parameters
+    ----------
+    spec : CaseSpec
+    size : int
+        Pixels a side, a multiple of 4 from 128 on.
+
+    Returns
+    -------
+    PhantomImage
+        A square image. The exposed field in it has the shape that the study's framing asks for; what lies
+        outside is black, and boxes are clipped to the field.
+
+    Raises
+    ------
+    ConfigError
+        The size is not usable.
+    """
+    anatomy = draw_anatomy(spec.patient_seed)
+    pose = draw_pose(spec.study_seed, spec.view)
+    framing = draw_framing(spec.study_seed, spec.view)
+    exposure = draw_exposure(spec.study_seed, spec.view)
+    scene = build_scene(anatomy, pose, framing, changes_of(spec.lesions), size, spec.study_seed)
+    attenuation, findings = place(scene, spec.lesions)
+    signal = expose(attenuation, exposure, scene.frame, spec.study_seed)
+    shown = develop(signal, anatomy, exposure, scene.frame)
+    pixels, centre, width = finish(shown, exposure, scene.frame)
+    return PhantomImage(
+        pixels=pixels,
+        window_center=centre,
+        window_width=width,
+        boxes=scene.boxes,
+        findings=findings,
+        view=spec.view,
+        sex=anatomy.sex,
+        age=anatomy.age,
+    )
