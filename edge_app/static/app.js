@@ -137,6 +137,7 @@ async function compare(hit) {
   opened = hit;
   results.setCurrent(hit.study);
   document.body.classList.add("comparing");
+  queryViewer.quietHidden = true;
   const best = hit.regions[0];
   $("hit-title").textContent = [`${hit.rank}`, best?.finding, best && place(best), hit.score.toFixed(3), hit.patient, who(hit)].filter(Boolean).join(" · ");
   fillReport($("hit-report").querySelector(".text"), hit.report, hit.sentences);
@@ -163,6 +164,8 @@ function closeComparison() {
   opened = null;
   results.setCurrent(null);
   document.body.classList.remove("comparing");
+  queryViewer.quietHidden = false;
+  queryViewer.draw();
   hitViewer.clear();
 }
 

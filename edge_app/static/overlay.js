@@ -1,6 +1,7 @@
 // Boxes and their names, drawn in screen coordinates so that lines and letters keep their size at any zoom.
 
 const SVG = "http://www.w3.org/2000/svg";
+const LETTER = 6.6; // pixels a letter of a name takes
 
 function element(name, attributes) {
   const node = document.createElementNS(SVG, name);
@@ -33,7 +34,7 @@ export function drawThumbBox(svg, box, width, height) {
 }
 
 // `toScreen(x, y)` maps image pixels to screen pixels. Quiet boxes come first, so that marks lie on top.
-export function render(svg, boxes, toScreen, { showQuiet }) {
+export function render(svg, boxes, toScreen, { showQuiet, width }) {
   const order = { quiet: 0, match: 1, selected: 2, drawn: 3, hover: 4 };
   const rank = (item) => (item.hover ? order.hover : order[item.kind]);
   const nodes = [];
@@ -43,15 +44,17 @@ export function render(svg, boxes, toScreen, { showQuiet }) {
     const [right, bottom] = toScreen(item.box[2], item.box[3]);
     const classes = ["box", item.kind, item.hover ? "hover" : "", item.held ? "held" : ""].join(" ");
     nodes.push(element("rect", { class: classes, x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top), rx: 1 }));
-    if (item.label && (item.kind !== "quiet" || item.hover)) nodes.push(...tag(item, left, top));
+    if (item.label && (item.kind !== "quiet" || item.hover)) nodes.push(...tag(item, left, top, width));
   }
   svg.replaceChildren(...nodes);
 }
 
-function tag(item, left, top) {
+function tag(item, boxLeft, top, frame) {
   const y = Math.max(18, top);
-  const ground = element("rect", { class: `tag-ground ${item.hover && item.kind === "quiet" ? "hover" : ""}`, x: left - 1, y: y - 18, width: 10 + item.label.length * 6.6, height: 18, rx: 2 });
-  const text = element("text", { class: "tag", x: left + 5, y: y - 5, textLength: item.label.length * 6.6, lengthAdjust: "spacingAndGlyphs" });
+  const width = 10 + item.label.length * LETTER;
+  const left = Math.max(1, Math.min(boxLeft, frame - width));
+  const ground = element("rect", { class: `tag-ground ${item.hover && item.kind === "quiet" ? "hover" : ""}`, x: left - 1, y: y - 18, width, height: 18, rx: 2 });
+  const text = element("text", { class: "tag", x: left + 5, y: y - 5, textLength: item.label.length * LETTER, lengthAdjust: "spacingAndGlyphs" });
   text.textContent = item.label;
   return [ground, text];
 }

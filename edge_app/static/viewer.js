@@ -22,6 +22,7 @@ export class Viewer extends EventTarget {
     this.empty = this.#label("empty", empty);
     this.boxes = [];
     this.showRegions = true;
+    this.quietHidden = false;
     this.tool = "mark";
     this.windowing = { ...NEUTRAL };
     this.view = { scale: 1, x: 0, y: 0 };
@@ -134,7 +135,15 @@ export class Viewer extends EventTarget {
     context.drawImage(this.image.canvas, x * ratio, y * ratio, this.size.width * scale * ratio, this.size.height * scale * ratio);
     const boxes = this.boxes.map((item) => ({ ...item, hover: this.hover !== undefined && item.key === this.hover }));
     if (this.drag?.box) boxes.push({ key: "dragging", box: this.drag.box, kind: "drawn" });
-    render(this.svg, boxes, (px, py) => [px * scale + x, py * scale + y], { showQuiet: this.showRegions });
+    const showQuiet = this.showRegions && !this.quietHidden;
+    render(this.svg, boxes, (px, py) => [px * scale + x, py * scale + y], { showQuiet, width: this.root.clientWidth });
+  }
+
+  // The patient's right is on the image's left. The letters stand beside the image, or at the frame's edge.
+  #placeSides() {
+    const end = this.view.x + this.size.width * this.view.scale;
+    this.right.style.setProperty("--at", `${Math.max(0, this.view.x - 28)}px`);
+    this.left.style.setProperty("--at", `${Math.min(this.root.clientWidth - 26, end + 2)}px`);
   }
 
   #chrome() {
@@ -142,6 +151,7 @@ export class Viewer extends EventTarget {
     this.empty.hidden = shown;
     for (const node of [this.right, this.left, this.readout, this.note]) node.hidden = !shown;
     if (!shown) return;
+    this.#placeSides();
     const { width, level, invert } = this.windowing;
     this.readout.textContent = `W ${Math.round(width)}  L ${Math.round(level)}${invert ? "  inverted" : ""}\n${Math.round((this.view.scale / this.fitScale) * 100)} %`;
   }

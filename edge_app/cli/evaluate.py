@@ -1,0 +1,101 @@
+"""``edge-retrieve eval``: how good a bundle is, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import load_bundle
+from edge_retrieve.runtime.encoder import Encoder
+
+
+@click.group("eval")
+def evaluate() -> None:
+    """Measure a model bundle."""
+
+
+@evaluate.command()
+@bundle_option
+@click.option(
+    "--studies",
+    metavar="N",
+    type=click.IntRange(2),
+    default=1000,
+    show_default=True,
+    help="Studies per seed.",
+)
+@click.option(
+    "--seed",
+    "seeds",
+    metavar="S",
+    multiple=True,
+    type=click.IntRange(0),
+    default=(101, 102, 103),
+    show_default=True,
+    help="Seed of a test archive; may be repeated.",
+)
+@setting_options("backend", "require_gpu")
+@json_option
+def phantom(
+    bundle_path: Path | None,
+    studies: int,
+    seeds: tuple[int, ...],
+    backend: str,
+    require_gpu: bool,
+    as_json: bool,
+) -> None:
+    """Score retrieval and region boxes on held-out synthetic phantoms."""
+    from edge_retrieve.train.evaluate.phantom import evaluate_phantom
+
+    with (
+        Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder,
+        progress_bar("Evaluating on phantoms") as bar,
+    ):
+
+        def progress(phase: str, done: int, total: int) -> None:
+            bar(done, total, note=phase)
+
+        report = evaluate_phantom(encoder, studies=studies, seeds=seeds, progress=progress).to_json()
+    _show(report, as_json)
+
+
+@evaluate.command()
+@click.argument("cases", metavar="CASES.csv", type=click.Path(path_type=Path, dir_okay=False))
+@bundle_option
+@setting_options("backend", "require_gpu")
+@json_option
+def regions(cases: Path, bundle_path: Path | None, backend: str, require_gpu: bool, as_json: bool) -> None:
+    """Score the two lung boxes against those of a table of cases."""
+    from edge_retrieve.train.evaluate.regions import evaluate_regions
+
+    with Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder:
+        report = evaluate_regions(cases, encoder).to_json()
+    _show(report, as_json)
+
+
+def _show(report: Mapping[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    console = answers()
+    for name, value in _flat(report):
+        console.print(
+            f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}", soft_wrap=True
+        )
+
+
+def _flat(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return nested figures as lines; lists (single seeds) are for ``--json``."""
+    lines: list[tuple[str, Any]] = []
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{name}.")
+        elif not isinstance(value, list | tuple):
+            lines.append((prefix + name, value))
+    return lines

@@ -1,0 +1,42 @@
+"""``edge-retrieve export``: from a checkpoint to a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge_retrieve.edge_app.cli.console import answers, print_json, say
+from edge_retrieve.edge_app.cli.options import json_option
+
+
+@click.group()
+def export() -> None:
+    """Turn a trained checkpoint into a bundle."""
+
+
+@export.command()
+@click.argument("checkpoint", metavar="CHECKPOINT", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the new bundle; must not exist, or be empty.",
+)
+@click.option("--model-id", default="rra-vl", show_default=True, help="Name and version of the model.")
+@json_option
+def onnx(checkpoint: Path, out: Path, model_id: str, as_json: bool) -> None:
+    """Export the three ONNX graphs and check that they compute what the checkpoint does."""
+    from edge_retrieve.export.to_onnx import export_bundle
+
+    say(f"Exporting {checkpoint} and comparing the graphs with it …")
+    bundle = export_bundle(checkpoint, out, model_id=model_id)
+    figures = dict(bundle.manifest.evaluation)
+    if as_json:
+        print_json({"path": str(bundle.path), "bundle_id": bundle.bundle_id, "evaluation": figures})
+        return
+    console = answers()
+    console.print(f"Bundle written to {bundle.path}.", soft_wrap=True)
+    for name, value in figures.items():
+        console.print(f"  {name}: {value:.6g}")

@@ -1,0 +1,95 @@
+"""``edge-retrieve ingest``: images and their reports into a store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
+from edge_retrieve.edge_app.cli.group import WORK_FAILED
+from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options, store_option
+from edge_retrieve.edge_app.labels import label_after_ingest
+from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.ingest import IngestSummary, Outcome
+from edge_retrieve.runtime.ingest import ingest as run
+
+_SHOWN = 50  # files
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@store_option
+@click.option(
+    "--reports",
+    metavar="CSV|DIR",
+    type=click.Path(path_type=Path),
+    help="A table or a folder of reports; a text file beside an image is found without.",
+)
+@bundle_option
+@setting_options("backend", "require_gpu")
+@json_option
+def ingest(
+    paths: tuple[Path, ...],
+    store_path: Path,
+    reports: Path | None,
+    bundle_path: Path | None,
+    backend: str,
+    require_gpu: bool,
+    as_json: bool,
+) -> None:
+    """Add images (files or folders) to a store, which is made where there is none.
+
+    Images that are there already are left alone. Exits with 1 where a file was rejected; the others
+    are kept.
+    """
+    with (
+        Workspace(
+            store_path, bundle_path, backend=Backend(backend), require_gpu=require_gpu, create=True
+        ) as workspace,
+        progress_bar("Ingesting") as progress,
+    ):
+        was_empty = workspace.store.count() == 0
+        summary = run(workspace.store, workspace.encoder, paths, reports=reports, progress=progress)
+        label_after_ingest(store_path, paths, was_empty=was_empty)
+    if as_json:
+        print_json(summary_json(summary))
+    else:
+        print_summary(summary)
+    if not summary.files:
+        say("Nothing to ingest: no DICOM, PNG or JPEG file was found there.")
+    if summary.rejected or not summary.files:
+        sys.exit(WORK_FAILED)
+
+
+def summary_json(summary: IngestSummary) -> dict[str, Any]:
+    """Return what became of every file."""
+    return {
+        "accepted": summary.accepted,
+        "flagged": summary.flagged,
+        "rejected": summary.rejected,
+        "unchanged": summary.unchanged,
+        "files": [
+            {"path": str(file.path), "outcome": file.outcome.value, "reason": file.reason}
+            for file in summary.files
+        ],
+    }
+
+
+def print_summary(summary: IngestSummary) -> None:
+    """Print the counts, and every file that needs a look."""
+    console = answers()
+    remarkable = [file for file in summary.files if file.reason]
+    # What was lost first; the rest is cut, for a large archive would scroll it away.
+    remarkable.sort(key=lambda file: file.outcome is not Outcome.REJECTED)
+    for file in remarkable[:_SHOWN]:
+        console.print(f"{file.outcome.value}: {file.path}: {file.reason}", soft_wrap=True)
+    if len(remarkable) > _SHOWN:
+        console.print(f"... and {len(remarkable) - _SHOWN} more; --json tells of all.")
+    console.print(
+        f"{summary.accepted} accepted, {summary.flagged} flagged, {summary.rejected} rejected, "
+        f"{summary.unchanged} unchanged."
+    )

@@ -1,0 +1,34 @@
+"""``edge-retrieve train``: train a model from a configuration file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.options import json_option
+
+
+@click.command()
+@click.argument("config", metavar="CONFIG.json", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint of the same configuration.")
+@json_option
+def train(config: Path, resume: bool, as_json: bool) -> None:
+    """Train RRA-VL as CONFIG.json says."""
+    from edge_retrieve.train.loop import train as run
+
+    with progress_bar("Training") as bar:
+
+        def progress(stage: str, done: int, total: int) -> None:
+            bar(done, total, note=stage)
+
+        result = run(config, resume=resume, progress=progress)
+    if as_json:
+        print_json(asdict(result))
+        return
+    console = answers()
+    console.print(f"{result.epochs} epochs, checkpoint {result.checkpoint}.", soft_wrap=True)
+    for name, value in result.validation.items():
+        console.print(f"  validation (synthetic) {name}: {value:.4f}")

@@ -1,0 +1,77 @@
+"""What is written on an archive: its name, and whether it is synthetic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge_retrieve.runtime.errors import StoreError
+
+LABEL_NAME = "archive.json"
+PHANTOM_MARK = "truth.jsonl"  # lies in every folder that `edge-retrieve phantom` wrote
+
+
+@dataclass(frozen=True)
+class ArchiveLabel:
+    """What is written on an archive.
+
+    Parameters
+    ----------
+    name : str
+        Shown to users.
+    synthetic : bool
+        Whether it holds phantoms rather than patients.
+    """
+
+    name: str
+    synthetic: bool
+
+
+def write_label(store_path: Path, label: ArchiveLabel) -> None:
+    """Write an archive's label into its store's folder."""
+    (store_path / LABEL_NAME).write_text(json.dumps(asdict(label), indent=2) + "\n", encoding="utf-8")
+
+
+def read_label(store_path: Path) -> ArchiveLabel:
+    """Return an archive's label; one named after its folder where none was written.
+
+    Raises
+    ------
+    StoreError
+        Where there is a label that cannot be understood: whether an archive is synthetic is not
+        to be guessed.
+    """
+    path = store_path / LABEL_NAME
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return ArchiveLabel(name=str(document["name"]), synthetic=bool(document["synthetic"]))
+    except FileNotFoundError:
+        return ArchiveLabel(name=store_path.resolve().name, synthetic=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"the archive's label cannot be read ({error})",
+            where=str(path),
+            remedy='Write it as {"name": "…", "synthetic": false}, or delete it',
+        ) from error
+
+
+def label_after_ingest(store_path: Path, sources: Sequence[Path], *, was_empty: bool) -> None:
+    """Keep the label true after images were added.
+
+    A store filled from phantom archives alone is synthetic; one image from elsewhere and it is not.
+
+    Parameters
+    ----------
+    store_path : Path
+    sources : sequence of Path
+        What was ingested.
+    was_empty : bool
+        Whether the store held nothing before.
+    """
+    label = read_label(store_path)
+    phantoms = all((source / PHANTOM_MARK).is_file() for source in sources)
+    synthetic = phantoms and (was_empty or label.synthetic)
+    if synthetic != label.synthetic:
+        write_label(store_path, ArchiveLabel(label.name, synthetic))

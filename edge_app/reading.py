@@ -1,0 +1,71 @@
+"""Reading an uploaded image once: its pixels, its header, and where the model sees the regions."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_retrieve.edge_app.uploads import Upload, Uploads
+from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
+from edge_retrieve.runtime.errors import EdgeRetrieveError, QueryError
+from edge_retrieve.runtime.preprocess import load_radiograph, render_png
+from edge_retrieve.runtime.preprocess.types import Radiograph
+
+PREVIEW_SIDE = 1024  # pixels, as the store's previews
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """An uploaded image as read.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+    encoding : ImageEncoding
+    preview : bytes
+        8-bit PNG.
+    """
+
+    radiograph: Radiograph
+    encoding: ImageEncoding
+    preview: bytes
+
+
+def read_upload(
+    uploads: Uploads[ReadImage], data: bytes, file_name: str, encoder: Encoder, lock: threading.Lock
+) -> Upload[ReadImage]:
+    """Keep an upload, read it and encode it.
+
+    Parameters
+    ----------
+    uploads : Uploads
+    data : bytes
+        The file.
+    file_name : str
+        As the sender named it.
+    encoder : Encoder
+    lock : Lock
+        Held while the encoder works.
+
+    Raises
+    ------
+    PixelError
+        Where the file is no X-ray that we read; `where` is the sender's file name.
+    QueryError
+        Where the file is empty.
+    """
+    if not data:
+        raise QueryError("the file is empty", where=file_name, remedy="Choose a DICOM, PNG or JPEG file")
+
+    def read(path: Path) -> ReadImage:
+        radiograph = load_radiograph(path)
+        with lock:
+            encoding = encoder.encode_image(radiograph.pixels)
+        return ReadImage(radiograph, encoding, render_png(radiograph.pixels, PREVIEW_SIDE))
+
+    try:
+        return uploads.add(data, file_name, read)
+    except EdgeRetrieveError as error:
+        # Our temporary path says nothing to the one who sent the file.
+        raise type(error)(error.what, where=file_name, remedy=error.remedy) from error

@@ -1,0 +1,74 @@
+"""Running the server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.errors import EdgeRetrieveError
+
+
+class ServerError(EdgeRetrieveError):
+    """The server cannot listen where it was told to."""
+
+
+def serve(workspace: Workspace, settings: ServerSettings, announce: Callable[[str], None]) -> None:
+    """Serve until interrupted.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    settings : ServerSettings
+    announce : callable
+        Told the page's address once requests are accepted.
+
+    Raises
+    ------
+    ServerError
+        Where the address cannot be listened on.
+    """
+    with _listen(settings.host, settings.port) as listener:
+        config = uvicorn.Config(
+            create_app(workspace, settings),
+            log_level="warning",
+            # Addresses hold study identifiers, which belong in no log.
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=5,
+        )
+        announce(address_of(listener, settings))
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def address_of(listener: socket.socket, settings: ServerSettings) -> str:
+    """Return the page's address for a person at this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}{settings.root_path}/"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket: requests that come before the server runs wait in its queue."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ServerError(
+            f"cannot listen there ({error.strerror or error})",
+            where=f"{host}:{port}",
+            remedy="Choose another --port (0 takes a free one), or end the program that uses it",
+        ) from error
+    return listener

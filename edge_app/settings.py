@@ -1,0 +1,152 @@
+"""Every setting of the server, in one table that the command line and docs/settings.md follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.errors import ConfigError
+
+Value = str | int | bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    Parameters
+    ----------
+    name : str
+        With underscores; the option is the same with dashes (``--max-hits``). Units are in the name.
+    default : str, int or bool
+    unit : str
+        What a value counts or names.
+    help : str
+        One sentence, shown by ``edge-retrieve serve --help`` and in docs/settings.md.
+    smallest, largest : int
+        Bounds of a number, both allowed.
+    choices : tuple of str
+        The allowed words; empty where any text goes.
+    """
+
+    name: str
+    default: Value
+    unit: str
+    help: str
+    smallest: int = 0
+    largest: int = 0
+    choices: tuple[str, ...] = ()
+
+    @property
+    def option(self) -> str:
+        """The command line option."""
+        return "--" + self.name.replace("_", "-")
+
+    def check(self, value: Value) -> Value:
+        """Return the value, or raise `ConfigError` where it is of the wrong kind or out of bounds."""
+        if type(value) is not type(self.default):
+            raise ConfigError(
+                f"{value!r} is not of the kind of {self.default!r}",
+                where=self.option,
+                remedy=f"Give it as in: {self.option} {self.default}",
+            )
+        if self.choices and value not in self.choices:
+            raise ConfigError(
+                f"'{value}' is unknown", where=self.option, remedy=f"Choose one of {', '.join(self.choices)}"
+            )
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if is_number and not self.smallest <= int(value) <= self.largest:
+            raise ConfigError(
+                f"{value} is out of bounds",
+                where=self.option,
+                remedy=f"Give a number from {self.smallest} to {self.largest}",
+            )
+        return value
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "host",
+        "127.0.0.1",
+        "address",
+        "Address to listen on. The default is reachable from this machine only; there is no login.",
+    ),
+    Setting("port", 8080, "TCP port", "Port to listen on; 0 takes a free one.", 0, 65535),
+    Setting(
+        "root_path",
+        "",
+        "URL path",
+        "Path below which a reverse proxy serves the page, such as /xray; empty for none.",
+    ),
+    Setting(
+        "allowed_hosts",
+        "",
+        "host names, comma separated",
+        "Host names a request may be addressed to besides the one listened on and localhost; * for any.",
+    ),
+    Setting(
+        "backend",
+        Backend.AUTO.value,
+        "engine",
+        "Inference engine that runs the model.",
+        choices=tuple(backend.value for backend in Backend),
+    ),
+    Setting("require_gpu", False, "yes or no", "Refuse to start rather than compute on the CPU."),
+    Setting("max_upload_mib", 64, "MiB", "Largest request that is accepted.", 1, 4096),
+    Setting(
+        "kept_uploads", 16, "images", "Uploaded images kept for querying; the oldest goes first.", 1, 1000
+    ),
+    Setting("max_hits", 100, "studies", "Most cases one query may ask for.", 1, 10_000),
+)
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """The settings of one server, checked. The fields are those of `SETTINGS`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    root_path: str = ""
+    allowed_hosts: str = ""
+    backend: str = Backend.AUTO.value
+    require_gpu: bool = False
+    max_upload_mib: int = 64
+    kept_uploads: int = 16
+    max_hits: int = 100
+
+    def __post_init__(self) -> None:
+        for setting in SETTINGS:
+            setting.check(getattr(self, setting.name))
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+            raise ConfigError(
+                f"'{self.root_path}' is not a path to serve below",
+                where="--root-path",
+                remedy="Begin it with a slash and end it without one, as in /xray",
+            )
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Value]) -> ServerSettings:
+        """Build the settings from option values by name; what is left out keeps its default.
+
+        Raises
+        ------
+        ConfigError
+            Where a name is unknown or a value is wrong.
+        """
+        known = {setting.name for setting in SETTINGS}
+        for name in options:
+            if name not in known:
+                raise ConfigError(
+                    "there is no such setting", where=name, remedy=f"Known are {', '.join(sorted(known))}"
+                )
+        return cls(**options)  # type: ignore[arg-type]  # __post_init__ checks every kind
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Host names that a request may be addressed to, in lower case; ``*`` where any goes."""
+        named = {name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip()}
+        if self.host in ("0.0.0.0", "::"):
+            # Listening everywhere: the machine's names are unknown here, unless some are given.
+            return frozenset(named | {"localhost", "127.0.0.1", "::1"}) if named else frozenset({"*"})
+        return frozenset(named | {"localhost", "127.0.0.1", "::1", self.host.lower()})

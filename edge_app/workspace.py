@@ -1,0 +1,63 @@
+"""A store, the model that belongs to it, and the retriever over both, opened together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+from edge_retrieve.edge_app.labels import read_label
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import Bundle, load_bundle
+from edge_retrieve.runtime.encoder import Encoder
+from edge_retrieve.runtime.retriever import Retriever
+from edge_retrieve.runtime.store import Store
+
+
+class Workspace:
+    """Everything a command or the server works with. Use it as a context manager.
+
+    Parameters
+    ----------
+    store_path : Path
+    bundle_path : Path, optional
+        The shipped demo bundle where None.
+    backend : Backend
+    require_gpu : bool
+    create : bool
+        Make the store where there is none.
+
+    Raises
+    ------
+    StoreError, BundleError, BackendError
+        Where one of them cannot be opened.
+    """
+
+    def __init__(
+        self,
+        store_path: Path,
+        bundle_path: Path | None = None,
+        *,
+        backend: Backend = Backend.AUTO,
+        require_gpu: bool = False,
+        create: bool = False,
+    ) -> None:
+        self.bundle: Bundle = load_bundle(bundle_path)
+        with ExitStack() as stack:
+            self.store = stack.enter_context(Store.open(store_path, bundle=self.bundle, create=create))
+            self.label = read_label(store_path)
+            self.encoder = stack.enter_context(Encoder(self.bundle, backend, require_gpu))
+            self.retriever = Retriever(self.store, self.encoder)
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """Close the store and free the engines."""
+        self._stack.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
