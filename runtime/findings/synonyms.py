@@ -163,7 +163,7 @@ COMPOSED: Mapping[Quality, Mapping[Place, Finding]] = {
 
 
 def find_terms(text: str) -> tuple[Term, ...]:
-    """Return the findings and qualities named in `normalized` text in order; the longer of two that overlap."""
+    """Return the findings and qualities named in `normalized` text, of two that overlap the longer."""
     terms = [Term(m.start(), m.end(), names) for names, rule in _TERMS for m in rule.finditer(text)]
     kept: list[Term] = []
     for term in sorted(terms, key=lambda t: (t.start - t.end, t.start)):

@@ -114,7 +114,7 @@ class _Writer:
 
     def _denials(self, verbosity: float) -> list[str]:
         absent = [finding for finding in DENIAL_NAMES if finding not in self.present]
-        self.rng.shuffle(absent)  # type: ignore[arg-type]
+        self.rng.shuffle(absent)
         sentences = []
         while absent and self.rng.random() < 0.35 + 0.5 * verbosity:
             count = int(self.rng.integers(1, 4))
