@@ -21,7 +21,8 @@ class EdgeRetrieveError(Exception):
         parts = [f"{where}: {what}" if where else what]
         if remedy:
             parts.append(remedy)
-        super().__init__(". ".join(part.rstrip(".") for part in parts) + ".")
+        # A remedy may be a question ("Did you mean ...?") and keeps its mark.
+        super().__init__(" ".join(part if part.endswith("?") else part.rstrip(".") + "." for part in parts))
 
 
 class PixelError(EdgeRetrieveError):
@@ -46,6 +47,10 @@ class BackendError(EdgeRetrieveError):
 
 class StoreError(EdgeRetrieveError):
     """The case store cannot be opened, read or written."""
+
+
+class UnknownStudyError(StoreError):
+    """The store holds no study with this identifier."""
 
 
 class QueryError(EdgeRetrieveError):

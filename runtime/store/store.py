@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import Bundle
-from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import opening, reading, writing
 from edge_retrieve.runtime.store.records import (
@@ -303,7 +303,9 @@ class Store:
         )
         return frozenset(row[0] for row in rows)
 
-    def _unknown(self, study: str) -> StoreError:
-        return StoreError(
-            f"the store has no study '{study}'", where=str(self.path), remedy="List them with: store stats"
+    def _unknown(self, study: str) -> UnknownStudyError:
+        return UnknownStudyError(
+            f"the store has no study '{study}'",
+            where=str(self.path),
+            remedy="Take an identifier from a query's hits or from the page's list",
         )
