@@ -225,6 +225,8 @@ def _grey(array: npt.NDArray[Any], syntax: uid.UID, layout: _Layout, where: str)
     """Cut the stored bits out of decoded values."""
     if array.shape != (layout.rows, layout.columns) or array.dtype.itemsize > 2:
         _unreadable(f"the image decodes to {array.dtype} of shape {array.shape}", where)
+    # A big-endian file decodes to a big-endian array.
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     unsigned: npt.NDArray[Any] = array.view(np.uint8 if array.dtype.itemsize == 1 else np.uint16)
     mask = 2**layout.stored - 1
     if syntax in _NATIVE or syntax == uid.RLELossless:
