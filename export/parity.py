@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 
 from edge_retrieve.train.checkpoint import TrainedModel
-from edge_retrieve.train.datasets.phantom import display_values
+from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.render import render
 from edge_retrieve.train.phantom.reports import write_report
 from edge_retrieve.train.phantom.sampling import Split, sample_archive

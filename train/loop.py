@@ -29,6 +29,7 @@ from edge_retrieve.train.validate import validate
 
 Progress = Callable[[str, int, int], None]
 LOG = "log.jsonl"
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,7 @@ class Trainer:
                 where=str(self.path),
                 remedy="Resume with the configuration it was started with, or use another `out`",
             )
-        if saved is not None:
-            self.tokenizer = Tokenizer.from_str(saved["tokenizer"])
-        else:
-            self.tokenizer = train_tokenizer(corpus.reports, config.tokenizer.vocabulary)
+        self.tokenizer = self._tokenizer()
         self.model = RraVl(config.model, self.tokenizer.get_vocab_size())
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.model).eval()
@@ -131,6 +129,17 @@ class Trainer:
             self.ema.load_state_dict(saved["ema"])
             self.optimiser.load_state_dict(saved["optimiser"])
             self.epochs_done = int(saved["epochs_done"])
+
+    def _tokenizer(self) -> Tokenizer:
+        """Return the run's tokenizer, trained once.
+
+        The trainer of `tokenizers` breaks ties by hash order, so two trainings on the same text differ:
+        the file in the output folder is what makes a resumed run, or a copied one, equal the first.
+        """
+        path = self.out / TOKENIZER
+        if not path.is_file():
+            train_tokenizer(self.corpus.reports, self.config.tokenizer.vocabulary).save(str(path))
+        return Tokenizer.from_file(str(path))
 
     def run(self, progress: Progress | None = None) -> TrainResult:
         """Train every stage that is not done yet."""
@@ -149,6 +158,8 @@ class Trainer:
     ) -> dict[str, float]:
         config = self.config
         began = time.monotonic()
+        # Dropout draws from the global generator: seeded by the epoch, a resumed epoch draws the same.
+        torch.manual_seed(config.seed * 100_003 + epoch)
         self.model.train()
         steps = max(1, len(self.corpus) // config.batch)
         generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import REGIONS, boxes_to_array
 from edge_retrieve.train.config import DataConfig
 from edge_retrieve.train.datasets.corpus import Corpus, supervise
+from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.render import render
 from edge_retrieve.train.phantom.reports import write_report
 from edge_retrieve.train.phantom.sampling import PlannedStudy, Split, sample_archive
-from edge_retrieve.train.phantom.spec import PhantomImage
 
 Progress = Callable[[int, int], None]
 
@@ -29,13 +29,6 @@ class _Job:
     study: PlannedStudy
     render_size: int
     image_size: int
-
-
-def display_values(image: PhantomImage) -> npt.NDArray[np.float32]:
-    """Apply a phantom's window: stored values [H, W] to display intensity 0 to 1 (DICOM PS3.3 C.11.2.1.2)."""
-    low = image.window_center - 0.5 - (image.window_width - 1) / 2
-    shown = (image.pixels.astype(np.float32) - low) / (image.window_width - 1)
-    return np.asarray(np.clip(shown, 0.0, 1.0))
 
 
 def _render(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:

@@ -1,0 +1,42 @@
+"""Augmentation moves pixels and boxes together and never mirrors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_retrieve.train.augment import augment
+
+SIZE = 128
+
+
+def test_a_bright_square_stays_inside_its_box() -> None:
+    pixels = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    pixels[40:70, 24:60] = 255
+    boxes = np.array([[24, 40, 60, 70]], dtype=np.float32) / SIZE
+    overlaps = []
+    for seed in range(60):
+        image, placed = augment(pixels, boxes, np.random.default_rng(seed))
+        assert image.dtype == np.float32
+        assert image.min() >= 0.0
+        assert image.max() <= 1.0
+        inner = image[6:-6, 6:-6]  # a covered border may be white
+        ys, xs = np.nonzero(inner > 0.5 * (inner.min() + inner.max()))
+        found = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) + 6
+        x1, y1, x2, y2 = placed[0] * SIZE
+        low, high = np.maximum(found[:2], [x1, y1]), np.minimum(found[2:], [x2, y2])
+        shared = np.prod(np.maximum(high - low, 0))
+        union = np.prod(found[2:] - found[:2]) + (x2 - x1) * (y2 - y1) - shared
+        overlaps.append(shared / union)
+        assert x1 + x2 < SIZE + 40, "the square was on the left: it must not have been mirrored"
+    assert np.median(overlaps) > 0.75
+
+
+def test_equal_seeds_give_equal_images() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    boxes = np.array([[0.1, 0.1, 0.4, 0.5]], dtype=np.float32)
+    first = augment(pixels, boxes, np.random.default_rng(4))
+    second = augment(pixels, boxes, np.random.default_rng(4))
+    other = augment(pixels, boxes, np.random.default_rng(5))
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], other[0])
