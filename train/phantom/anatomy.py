@@ -97,7 +97,7 @@ def draw_anatomy(seed: int) -> Anatomy:
         habitus=habitus,
         half_width=half_width,
         height_ratio=float(np.clip(rng.normal(1.66, 0.13) - 0.07 * habitus, 1.3, 2.0)),
-        left_ratio=float(np.clip(rng.normal(0.985, 0.035), 0.88, 1.08)),
+        left_ratio=float(np.clip(rng.normal(0.975, 0.055), 0.82, 1.14)),
         medial_gap=float(np.clip(rng.normal(13.5, 4.0), 5, 23)),
         dome_right=float(np.clip(rng.normal(0.22, 0.045), 0.11, 0.34)),
         dome_left=float(np.clip(rng.normal(0.20, 0.045), 0.09, 0.32)),
@@ -110,7 +110,7 @@ def draw_anatomy(seed: int) -> Anatomy:
         knob=float(np.clip(rng.normal(12.5, 1.6) + 3.5 * old, 9, 19)),
         unfolding=float(np.clip(old * rng.uniform(0.3, 1.1), 0, 1)),
         breast=breast,
-        bone=float(np.clip(rng.normal(1.06, 0.13) - 0.32 * old * (1.15 if not male else 0.75), 0.55, 1.4)),
+        bone=float(np.clip(rng.normal(1.06, 0.13) - 0.32 * old * (1.15 if not male else 0.75), 0.55, 1.25)),
         kyphosis=float(np.clip(0.8 * old * rng.random(), 0, 1)),
         spine_bow=float(rng.normal(0, 2.5)),
     )

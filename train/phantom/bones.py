@@ -76,7 +76,8 @@ def _clavicle_line(thorax: Thorax, side: Laterality) -> Points:
               (0.78 * w, base - 0.9 * rise), (0.98 * w, base - 1.25 * rise), (1.12 * w, base - 1.2 * rise)]  # fmt: skip
     line = spline(points, 6) * np.array([sign, 1.0])
     depth = np.interp(np.abs(line[:, 0]), [0.16 * w, 1.1 * w], [70, 5])
-    return line + np.stack([depth * thorax.pose.rotation, -depth * thorax.pose.lordosis], axis=1)
+    lift = np.minimum(depth * thorax.pose.lordosis, max(base - 0.06 * h, 0.0))  # they stay in view
+    return line + np.stack([depth * thorax.pose.rotation, -lift], axis=1)
 
 
 def _clavicle_width(thorax: Thorax, n: int) -> npt.NDArray[np.float64]:
@@ -89,21 +90,26 @@ def _rib(thorax: Thorax, side: Laterality, number: int) -> Rib:
     sign, height = lung.sign, lung.height
     part = (number - 1) / 9
     rng = stream(thorax.anatomy.seed, 42, number, sign)
-    start_y = height * (-0.055 + 0.098 * (number - 1)) + rng.normal(0, 0.8)
-    span = float(np.interp(number, [1, 2, 3, 4, 6, 10], [0.50, 0.73, 0.87, 0.95, 1.01, 1.03])) * lung.width + 3
-    drop = float(np.interp(number, [1, 3, 6, 10], [0.24, 0.46, 0.66, 0.66])) * height * 0.62
+    start_y = height * (-0.07 + 0.0965 * (number - 1)) + rng.normal(0, 0.8)
+    drop = float(np.interp(number, [1, 3, 6, 10], [0.24, 0.46, 0.66, 0.66])) * height * 0.72
     drop *= 0.9 + 0.25 * (thorax.pose.inspiration < 0.8) + 0.4 * thorax.pose.lordosis * -1
+    tilt = float(np.interp(number, [1, 3, 10], [0.02, 0.16, 0.27]))
+    span = lung.width
+    for _ in range(3):  # the outermost point lies on the chest wall at its own height
+        level = start_y + 0.5 * drop + tilt * span
+        span = float(np.interp(level, lung.wall[:, 1], np.abs(lung.wall[:, 0]))) + 2.5
     end = float(np.interp(number, [1, 2, 6, 8, 10], [2.35, 2.45, 2.35, 2.05, 1.8]))
     theta = np.linspace(0.06, end, 34)
     reach = np.sin(theta) ** 0.92
     spine_x = float(np.interp(start_y, thorax.spine[:, 1], thorax.spine[:, 0]))
-    inner = 17.0
+    inner = 9.0
     x = sign * (inner + (span - inner) * reach) + spine_x * np.cos(theta / 2) ** 2
     y = start_y - 4.0 * np.sin(2 * theta) * (1 - part) + drop * (1 - np.cos(theta)) / 2
+    y = y + tilt * np.abs(x)
     depth = -75 * np.cos(theta)
     line = np.stack([x + depth * thorax.pose.rotation, y - depth * thorax.pose.lordosis * 0.8], axis=1)
     size = 1.0 if thorax.anatomy.sex == "M" else 0.88
-    half = np.interp(theta, [0.06, 0.5, 1.4, 2.4], [4.4, 5.6, 5.4, 6.6]) * size * (0.85 if number < 2 else 1)
+    half = np.interp(theta, [0.06, 0.5, 1.4, 2.4], [4.2, 5.4, 5.6, 6.8]) * size * (0.85 if number < 2 else 1)
     return Rib(number, side, line, half, int(np.argmax(np.abs(x))))
 
 
@@ -113,16 +119,19 @@ def render_bones(thorax: Thorax, skeleton: Skeleton, frame: Frame) -> Map:
     back, front, other = (np.zeros(size, np.uint8) for _ in range(3))
     density = thorax.anatomy.bone
     for rib in skeleton.ribs:
-        _shell(frame, back, rib.line[: rib.turn + 1], rib.half_width[: rib.turn + 1], 62 * density, 40 * density)
-        fade = 0.7 if rib.number > 1 else 1.0
-        _shell(frame, front, rib.line[rib.turn :], rib.half_width[rib.turn :], 52 * fade * density, 34 * fade * density)
+        weight = density * (0.45 if rib.number == 1 else 1.0)
+        _shell(frame, back, rib.line[: rib.turn + 1], rib.half_width[: rib.turn + 1], 70 * weight, 55 * weight)
+        fade = weight * (0.75 if rib.number > 1 else 0.8)
+        _shell(frame, front, rib.line[rib.turn :], rib.half_width[rib.turn :], 68 * fade, 52 * fade)
     for side in SIDES:
         line = skeleton.clavicle_lines[side]
-        _shell(frame, other, line, _clavicle_width(thorax, len(line)), 92 * density, 60 * density)
+        _shell(frame, other, line, _clavicle_width(thorax, len(line)), 66 * density, 44 * density)
     blades = np.zeros(size, np.uint8)
     _shoulders(thorax, frame, blades, density)
-    total = (back.astype(np.float32) + front + other + blades) * np.float32(_FULL / 255)
-    return blur(total, 0.7 * frame.size / 512) + _spine(thorax, frame)
+    # Their heads lie behind the vertebrae and fade in.
+    heads = np.clip((np.abs(frame.millimetres()[0]) - 8) * np.float32(1 / 26), 0, 1)
+    total = (back * heads + front + other + blades) * np.float32(_FULL / 255)
+    return blur(total, 0.8 * frame.size / 512) + _spine(thorax, frame)
 
 
 def _shell(
@@ -145,18 +154,18 @@ def _shoulders(thorax: Thorax, frame: Frame, canvas: npt.NDArray[np.uint8], dens
                  (out - 0.42 * w, top + 10), (out - 0.2 * w, top + 0)]  # fmt: skip
         flip = np.array([sign, 1.0])
         outline = spline(blade, 5, closed=True) * flip
-        frame.paint(canvas, outline, 16 * density)
-        frame.stroke(canvas, [spline(blade[1:6], 5) * flip], 80 * density, 3.2)
-        frame.stroke(canvas, [spline(blade[5:], 5) * flip], 40 * density, 1.6)
+        frame.paint(canvas, outline, 13 * density)
+        frame.stroke(canvas, [spline(blade[1:6], 5) * flip], 34 * density, 3.0)
+        frame.stroke(canvas, [spline(blade[5:], 5) * flip], 20 * density, 1.6)
         spine = spline([(out - 0.42 * w, top + 0.10 * h), (out - 0.2 * w, top + 4), (out + 6, top - 14), (out + 22, top - 8)], 6) * flip
-        _shell(frame, canvas, spine, np.linspace(2.5, 8, len(spine)), 70 * density, 48 * density)
+        _shell(frame, canvas, spine, np.linspace(2.5, 8, len(spine)), 44 * density, 32 * density)
         head = np.array([out + 32, top + 18])
         elbow = head + np.array([150 - 110 * down, 130 + 160 * down])
         direction = (elbow - head) / np.hypot(*(elbow - head))
         shaft = np.linspace(head + direction * 16, elbow, 12) * flip
-        _shell(frame, canvas, shaft, np.linspace(16, 11.5, 12), 118 * density, 62 * density)
-        frame.paint(canvas, ellipse(*head, 24, 24) * flip, 92 * density)
-        frame.paint(canvas, ellipse(*head, 22, 22) * flip, 76 * density)
+        _shell(frame, canvas, shaft, np.linspace(16, 11.5, 12), 80 * density, 46 * density)
+        frame.paint(canvas, ellipse(*head, 24, 24) * flip, 64 * density)
+        frame.paint(canvas, ellipse(*head, 22, 22) * flip, 55 * density)
 
 
 def _spine(thorax: Thorax, frame: Frame) -> Map:
@@ -178,17 +187,18 @@ def _spine(thorax: Thorax, frame: Frame) -> Map:
         box = np.array([(-wide, -tall), (-0.88 * wide, 0), (-wide, tall), (0, 1.04 * tall), (wide, tall), (0.88 * wide, 0), (wide, -tall), (0, -0.96 * tall)])
         turn = np.array([[1, slope], [-slope, 1]])
         centre = np.array([x, yy])
-        half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 92 * density)
-        half.stroke(rims, [spline(box, 4, closed=True) @ turn + centre], 58 * density, 1.6, closed=True)
+        half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 66 * density)
+        half.stroke(rims, [spline(box, 4, closed=True) @ turn + centre], 22 * density, 1.8, closed=True)
         for s in (-1, 1):
             pedicle = ellipse(s * 0.62 * wide, -0.35 * tall, 3.6, 5.2) @ turn + centre
-            half.paint(rims, pedicle, 40 * density)
-            half.stroke(rims, [pedicle], 105 * density, 1.6, closed=True)
+            half.paint(rims, pedicle, 12 * density)
+            half.stroke(rims, [pedicle], 40 * density, 1.8, closed=True)
             wing = tube(spline([(s * wide * 0.8, -0.2 * tall), (s * wide * 1.35, -0.35 * tall), (s * (wide + 13), -0.55 * tall)], 4), np.linspace(4.2, 3, 9))
             if level >= 0:
-                half.paint(rims, wing @ turn + centre, 40 * density)
+                half.paint(rims, wing @ turn + centre, 16 * density)
         process = ellipse(-0.7 * thorax.pose.rotation * 40, 0.75 * tall, 3.0, 7.5) @ turn + centre
-        half.paint(rims, process, 62 * density)
-        half.stroke(rims, [process], 90 * density, 1.4, closed=True)
-    total = bodies.astype(np.float32) + rims
-    return frame.enlarge(blur(total * np.float32(_FULL * 0.72 / 255), 0.8 * half.size / 256))
+        half.paint(rims, process, 24 * density)
+        half.stroke(rims, [process], 34 * density, 1.6, closed=True)
+    # Vertebral bodies are round: densest in the middle, with no edge to speak of.
+    total = blur(bodies.astype(np.float32), 4.5 / half.pitch) + blur(rims.astype(np.float32), 1.0 * half.size / 256)
+    return frame.enlarge(total * np.float32(_FULL * 0.72 / 255))

@@ -25,7 +25,7 @@ def expose(attenuation: Map, exposure: Exposure, frame: Frame, study_seed: int) 
     seen = attenuation * (1 - np.float32(exposure.hardening) * np.minimum(attenuation, 8))
     primary = cv2.exp(-blur(seen, exposure.focal_blur * scale))
     # Scatter cannot exceed what reaches the body: behind thick parts it is a veil over a small primary.
-    veil = blur(np.minimum(primary, np.float32(0.14)), 34 * scale) * np.float32(exposure.scatter * 0.42)
+    veil = blur(np.minimum(primary, np.float32(0.14)), 34 * scale) * np.float32(exposure.scatter)
     signal = primary + veil
     rng = stream(study_seed, 61)
     noise = rng.standard_normal(signal.shape, dtype=np.float32)
@@ -46,7 +46,7 @@ def reference(anatomy: Anatomy, exposure: Exposure) -> tuple[float, float]:
     tissue = MU_TISSUE * 0.96 * anatomy.chest_depth
     lung = tissue - (MU_TISSUE - MU_LUNG) * 0.66 * anatomy.lung_depth
     dense = tissue - (MU_TISSUE - MU_LUNG) * 0.06 * anatomy.lung_depth + 0.2
-    veil = 0.07 * exposure.scatter * 0.42
+    veil = 0.045 * exposure.scatter
     log = []
     for value in (lung, dense):
         value = value * (1 - exposure.hardening * value)
@@ -59,23 +59,29 @@ def develop(signal: Map, anatomy: Anatomy, exposure: Exposure, frame: Frame) -> 
     scale = frame.size / 512
     lung, dense = reference(anatomy, exposure)
     value = (signal - np.float32(lung)) * np.float32(1 / max(dense - lung, 0.2))
-    value = np.clip(value, -1.6, 1.9)
-    if exposure.equalise > 0.02:
-        low = blur(np.clip(value, -0.4, 1.4), 30 * scale)
-        value = value - np.float32(exposure.equalise) * (low - np.float32(0.5)) * np.float32(0.75)
-        gain = 1 / (1 - 0.35 * exposure.equalise)
-        value = (value - np.float32(0.5)) * np.float32(gain) + np.float32(0.5)
+    value = np.clip(value, -1.6, 2.5)
+    # Dynamic range compression: part of the low frequencies goes, more of it where the beam hardly gets through.
+    low = blur(value, 38 * scale)
+    value = value - np.float32(exposure.equalise * 0.6) * (np.clip(low, -0.3, 2.5) - np.float32(0.45))
     fine = value - blur(value, exposure.sharpen_radius * scale)
     value = value + np.float32(exposure.sharpen * 0.6) * np.clip(fine, -0.3, 0.3)
-    shown = np.float32(exposure.lung_grey) + value * np.float32(exposure.dense_grey - exposure.lung_grey)
-    # A soft knee at both ends, as the display curves of consoles have.
-    shown = np.float32(0.5) + np.float32(0.5) * np.tanh((shown - np.float32(0.5)) * np.float32(2.15)) / np.float32(np.tanh(1.15))
-    shown = np.clip(shown, 0, 1) ** np.float32(exposure.toe)
+    gain = np.float32((exposure.dense_grey - exposure.lung_grey) / (1 - 0.45 * exposure.equalise))
+    shown = np.float32(exposure.lung_grey) + (value - np.float32(0.27 * exposure.equalise)) * gain
+    shown = _knees(shown) ** np.float32(exposure.toe)
     if exposure.local_contrast > 0:
         clahe = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(4, 4))
         local = clahe.apply((shown * 65535).astype(np.uint16)).astype(np.float32) * np.float32(1 / 65535)
         shown = shown + np.float32(exposure.local_contrast) * (local - shown)
     return shown
+
+
+def _knees(shown: Map) -> Map:
+    """Return display values through a curve with soft ends, as film and consoles have: 0 to 1."""
+    low, high = np.float32(0.12), np.float32(0.72)
+    over = np.maximum(shown - high, 0)
+    under = np.maximum(low - shown, 0)
+    middle = np.clip(shown, low, high)
+    return middle + (1 - high) * (1 - cv2.exp(-over / (1 - high))) - low * (1 - cv2.exp(-under / low))
 
 
 def finish(shown: Map, exposure: Exposure, frame: Frame) -> tuple[npt.NDArray[np.uint16], float, float]:

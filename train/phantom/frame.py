@@ -46,8 +46,10 @@ class Frame:
         return array @ self.matrix[:, :2].T + self.matrix[:, 2]
 
     def _fixed(self, points: Points) -> npt.NDArray[np.int32]:
-        pixels = np.clip(self.to_pixels(points) - 0.5, -4 * self.size, 5 * self.size)
-        return np.round(pixels * (1 << _SHIFT)).astype(np.int32).reshape(-1, 1, 2)
+        limit = float(4 * self.size << _SHIFT)
+        pixels = (self.to_pixels(points) - 0.5) * (1 << _SHIFT)
+        np.clip(np.rint(pixels, out=pixels), -limit, limit, out=pixels)
+        return pixels.astype(np.int32)[..., None, :]
 
     def fill(self, *outlines: Points) -> Map:
         """Return the coverage, 0 to 1, of closed outlines (their union), antialiased."""
@@ -61,15 +63,17 @@ class Frame:
         cv2.fillPoly(canvas, [self._fixed(outline)], float(value), cv2.LINE_AA, _SHIFT)
 
     def stroke(
-        self, canvas: npt.NDArray[np.uint8], lines: Sequence[Points], value: float, width: float, closed: bool = False
+        self, canvas: npt.NDArray[np.uint8], lines: Sequence[Points] | Points, value: float, width: float, closed: bool = False
     ) -> None:
-        """Draw polylines of a width in millimetres with a value, 0 to 255, in place.
+        """Draw polylines (a list, or an array of shape [N, points, 2]) with a value, 0 to 255, in place.
+
+        Their width is in millimetres.
 
         A line thinner than a pixel is drawn one pixel wide and as much weaker.
         """
         thickness = width / self.pitch
         weight = min(1.0, thickness)
-        fixed = [self._fixed(line) for line in lines]
+        fixed = list(self._fixed(lines)) if isinstance(lines, np.ndarray) else [self._fixed(line) for line in lines]
         cv2.polylines(canvas, fixed, closed, float(value) * weight, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
 
     def depth_inside(self, outline: Points) -> Map:

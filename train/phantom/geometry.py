@@ -18,8 +18,8 @@ from edge_retrieve.train.phantom.curves import Points, bounds, ellipse, spline
 
 SIDES = (Laterality.RIGHT, Laterality.LEFT)
 
-_WALL = ((0.17, 0.085), (0.245, 0.026), (0.39, 0.0), (0.55, 0.02), (0.685, 0.08), (0.80, 0.18), (0.89, 0.33),
-         (0.95, 0.50), (0.985, 0.68), (1.0, 0.84), (0.985, 1.0))  # fmt: skip
+_WALL = ((0.185, 0.085), (0.265, 0.024), (0.39, 0.0), (0.53, 0.018), (0.65, 0.072), (0.755, 0.16), (0.84, 0.28),
+         (0.905, 0.42), (0.955, 0.58), (0.985, 0.75), (1.0, 0.89), (0.985, 1.0))  # fmt: skip
 _DOME = ((0.985, 0.0), (0.955, 0.32), (0.88, 0.62), (0.77, 0.86), (0.62, 0.99), (0.49, 1.0), (0.36, 0.93), (0.22, 0.75))
 
 
@@ -155,7 +155,7 @@ def build_thorax(anatomy: Anatomy, pose: Pose, changes: Changes | None = None) -
     )  # fmt: skip
     carina_y = 0.315 * scale
     heart = shallow.at_depth(_heart(anatomy, pose, changes, width, height, lungs), 30)
-    knob_x, knob_y = 15.0 + 0.9 * anatomy.knob + 9 * anatomy.unfolding, carina_y - 0.035 * scale
+    knob_x, knob_y = 11.0 + 0.9 * anatomy.knob + 6 * anatomy.unfolding, carina_y - 0.035 * scale
     radius = anatomy.knob * changes.knob
     knob_x += 0.75 * (radius - anatomy.knob)
     knob = shallow.at_depth(ellipse(knob_x, knob_y, radius, 1.12 * radius), 5)
@@ -166,7 +166,7 @@ def build_thorax(anatomy: Anatomy, pose: Pose, changes: Changes | None = None) -
     slope = 0.075 * scale
     right_bronchus = np.array([[3.0, carina_y], [-12.0, carina_y + slope], [-27.0, carina_y + 2.0 * slope]])
     left_bronchus = np.array([[5.0, carina_y], [24.0, carina_y + 1.1 * slope], [44.0, carina_y + 1.9 * slope]])
-    calibre = 8.6 if anatomy.sex == "M" else 7.4
+    calibre = 8.2 if anatomy.sex == "M" else 7.0
     airways = (
         (shallow.at_depth(spline(trachea), 0), calibre),
         (spline(right_bronchus), 0.72 * calibre),
@@ -183,7 +183,7 @@ def build_thorax(anatomy: Anatomy, pose: Pose, changes: Changes | None = None) -
 def _lung(anatomy: Anatomy, pose: Pose, changes: Changes, sign: int) -> LungSide:
     right = sign < 0
     width = anatomy.half_width * (1.0 if right else anatomy.left_ratio) * (0.9 + 0.1 * pose.inspiration)
-    width *= 1 - sign * 0.35 * pose.rotation
+    width *= 1 - sign * 0.8 * pose.rotation
     lift = changes.raise_right if right else changes.raise_left
     full = anatomy.half_width * anatomy.height_ratio * pose.inspiration
     height = full * (1.0 - 0.5 * anatomy.base_step if right else 1.0 + 0.5 * anatomy.base_step) - 0.35 * lift
@@ -236,8 +236,8 @@ def _heart(
         (-0.30 * right, top), (-0.72 * right, top + 0.14 * tall), (-0.97 * right, top + 0.36 * tall),
         (-right, top + 0.55 * tall), (-0.90 * right, top + 0.78 * tall), (-0.58 * right, top + 0.95 * tall),
         (0.10 * left, top + 1.02 * tall), (0.55 * left, top + 1.03 * tall), (0.87 * left, top + 0.97 * tall),
-        (left, top + apex * tall), (0.93 * left, top + 0.62 * tall), (0.76 * left, top + 0.40 * tall),
-        (0.56 * left, top + 0.20 * tall), (0.37 * left, top + 0.04 * tall), (0.10 * left, top - 0.04 * tall),
+        (left, top + apex * tall), (0.95 * left, top + 0.62 * tall), (0.80 * left, top + 0.40 * tall),
+        (0.61 * left, top + 0.20 * tall), (0.37 * left, top + 0.04 * tall), (0.10 * left, top - 0.04 * tall),
     ]  # fmt: skip
     return spline(points, 5, closed=True)
 
@@ -245,7 +245,7 @@ def _heart(
 def _pedicle(anatomy: Anatomy, changes: Changes, carina_y: float, scale: float, pose: Pose) -> Points:
     wide = 1 + 0.10 * (pose.magnification - 1) / 0.1 + 0.10 * max(anatomy.habitus, 0)
     spread = changes.widening
-    right, left = 26.0 * wide, 24.0 * wide
+    right, left = 23.0 * wide, 21.0 * wide
     points = [
         (-right * 0.92 - 0.5 * spread, -35.0), (-right * 0.85 - 0.75 * spread, 0.08 * scale),
         (-right * 0.98 - spread, 0.22 * scale), (-right * 1.08 - spread, carina_y + 0.06 * scale),

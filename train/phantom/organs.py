@@ -74,34 +74,36 @@ def build_organs(thorax: Thorax, frame: Frame, study_seed: int) -> Organs:
 
 def _lungs(thorax: Thorax, frame: Frame) -> tuple[Map, dict[Laterality, Map]]:
     anatomy, half = thorax.anatomy, frame.at(2)
-    total = np.zeros((half.size, half.size), np.float32)
     sides: dict[Laterality, Map] = {}
-    x, y = half.millimetres()
-    remaining = np.ones_like(total)
+    filled = np.zeros((frame.size, frame.size), np.float32)
     for outline, radius, part in (
-        (thorax.heart, 42.0, 0.84), (thorax.pedicle, 22.0, 0.74), (thorax.knob, 13.0, 0.5),
-        (thorax.trunk, 26.0, 0.36), (thorax.descending, 12.0, 0.30),
+        (thorax.heart, 40.0, 0.83), (thorax.pedicle, 44.0, 0.66), (thorax.knob, 20.0, 0.62), (thorax.trunk, 34.0, 0.62),
     ):  # fmt: skip
-        remaining *= 1 - np.float32(part) * dome_profile(half.depth_inside(outline), radius)
+        # One silhouette: inside another organ an organ's own edge does not show.
+        filled = np.maximum(filled, np.float32(part) * dome_profile(frame.depth_inside(outline), radius))
+    aorta = np.float32(0.16) * dome_profile(half.depth_inside(thorax.descending), 14.0)
+    remaining = (1 - filled) * frame.enlarge(1 - aorta)
+    x, y = frame.millimetres()
+    full = np.zeros((frame.size, frame.size), np.float32)
     for side in SIDES:
         lung = thorax.lung(side)
         sides[side] = frame.fill(lung.outline)
         # The chest wall rounds the outer edge; towards the spine the depth falls over a short way.
-        angle_y = lung.angle[1]
-        cavity = np.vstack([lung.wall, [(lung.sign * 0.8 * lung.width, angle_y + 14), (0.0, angle_y + 22), (0.0, lung.wall[0, 1])]])
-        depth = dome_profile(half.depth_inside(cavity), 46.0)
+        low, w = lung.angle[1], lung.sign * lung.width
+        cavity = np.vstack([lung.wall, [(0.8 * w, low + 14), (0.0, low + 22), (0.0, lung.wall[0, 1])]])
+        depth = dome_profile(frame.depth_inside(cavity), 50.0)
         gap = abs(float(lung.outline[-8:, 0].mean()))
-        medial = np.clip((lung.sign * x - np.float32(gap - 9)) / 26, 0, 1)
-        depth *= np.sqrt(medial)
+        ramp = np.clip((lung.sign * x - np.float32(gap - 11)) / 38, 0, 1)
+        depth *= ramp * (2 - ramp) * (np.float32(0.5) + np.float32(0.5) * ramp)
         # The apices are shallow, the lower chest deep.
-        depth *= np.float32(0.42) + np.float32(0.58) * np.clip(y / (0.42 * lung.height), 0, 1) ** np.float32(0.7)
-        crest = lung.dome[:, 1].min()
-        below = np.vstack([lung.dome, [(0.0, lung.dome[-1, 1] - 4)], [(0.0, angle_y + 120), (lung.sign * 1.3 * lung.width, angle_y + 120), (lung.sign * 1.3 * lung.width, angle_y + 2)]])
-        dome = dome_profile(half.depth_inside(below), 0.7 * (angle_y - crest) + 16)
-        depth *= 1 - np.float32(0.965) * dome ** np.float32(0.8)
-        total += depth
-    total *= remaining * np.float32(0.86 * anatomy.lung_depth)
-    return frame.enlarge(total), sides
+        part_y = np.clip(y * np.float32(1 / (0.45 * lung.height)), 0, 1)
+        depth *= np.float32(0.50) + np.float32(0.50) * np.sqrt(part_y)
+        crest = float(lung.dome[:, 1].min())
+        below = np.vstack([lung.dome, [(0.0, lung.dome[-1, 1] - 4), (0.0, low + 120), (1.3 * w, low + 120), (1.3 * w, low + 2)]])
+        dome = dome_profile(frame.depth_inside(below), 0.7 * (low - crest) + 16)
+        full += depth * (1 - np.float32(0.965) * dome ** np.float32(0.8))
+    full *= remaining * np.float32(0.86 * anatomy.lung_depth)
+    return blur(full, 0.75 * frame.size / 512), sides
 
 
 def _body(thorax: Thorax, frame: Frame) -> Map:
@@ -110,17 +112,17 @@ def _body(thorax: Thorax, frame: Frame) -> Map:
     width, height, wall = thorax.width, thorax.height, anatomy.wall
     side = width + wall
     neck = 52 + 8 * max(anatomy.habitus, 0)
-    half = [(0, -230), (neck * 0.95, -200), (neck, -80), (neck + 20, -52), (0.72 * side, -34), (side + 12, -8),
-            (side + 34, 22), (side + 20, 0.28 * height), (side + 4, 0.55 * height), (side + 2, 0.8 * height), (side + 5, 1.1 * height),
+    half = [(0, -230), (neck * 0.95, -200), (neck, -80), (neck + 24, -66), (0.72 * side, -50), (side + 10, -28),
+            (side + 36, 12), (side + 22, 0.28 * height), (side + 4, 0.55 * height), (side + 2, 0.8 * height), (side + 5, 1.1 * height),
             (side + 6, 1.5 * height), (side + 6, 2.6 * height)]  # fmt: skip
     right = spline(half, 4)
     trunk = np.vstack([right, (right * (-1, 1))[::-1]])
     _, y = coarse.millimetres()
     tall = np.interp(
         y.ravel(), [-150, -50, 0, 0.25 * height, 0.6 * height, height, 1.4 * height],
-        np.array([0.50, 0.58, 0.74, 0.90, 1.0, 1.04 + 0.05 * anatomy.habitus, 1.03 + 0.1 * max(anatomy.habitus, 0)]) * anatomy.chest_depth,
+        np.array([0.56, 0.66, 0.80, 0.92, 1.0, 1.04 + 0.05 * anatomy.habitus, 1.03 + 0.1 * max(anatomy.habitus, 0)]) * anatomy.chest_depth,
     ).reshape(y.shape)  # fmt: skip
-    body = dome_profile(coarse.depth_inside(trunk), 62.0) * tall.astype(np.float32)
+    body = dome_profile(coarse.depth_inside(trunk), 54.0) * tall.astype(np.float32)
     down = thorax.pose.arms_down
     for sign in (-1, 1):
         shoulder = np.array([sign * (side + 18), 12.0])
@@ -134,7 +136,7 @@ def _body(thorax: Thorax, frame: Frame) -> Map:
             cx, cy = sign * 0.60 * width, 0.70 * height + 0.5 * anatomy.breast
             inner = dome_profile(coarse.depth_inside(ellipse(cx, cy, r * 1.1, r)), r)
             sag = np.clip((y - np.float32(cy - r)) / np.float32(1.7 * r), 0, 1)
-            body = body + inner * sag * np.float32(anatomy.breast * 0.82)
+            body = body + inner * sag * np.float32(anatomy.breast * 0.6)
     rng = stream(anatomy.seed, 31)
     body = body * (1 + np.float32(0.016) * clouds(rng, coarse.size, 2.5) + np.float32(0.012) * clouds(rng, coarse.size, 7.0))
     return frame.enlarge(blur(body.astype(np.float32), 1.0))
@@ -144,7 +146,7 @@ def _gas(thorax: Thorax, frame: Frame, study_seed: int) -> Map:
     half = frame.at(2)
     total = np.zeros((half.size, half.size), np.float32)
     for line, calibre in thorax.airways:
-        pipe = dome_profile(half.depth_inside(tube(line, calibre)), calibre) * np.float32(1.45 * calibre)
+        pipe = dome_profile(half.depth_inside(tube(line, calibre)), calibre) * np.float32(1.0 * calibre)
         total = np.maximum(total, pipe)
     y = half.millimetres()[1]
     x1, y1, x2, y2 = bounds(thorax.lungs[1].dome)

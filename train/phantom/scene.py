@@ -65,6 +65,8 @@ def build_scene(
     tissue = np.maximum(organs.body - organs.lung - organs.gas, 0)
     attenuation = np.float32(MU_TISSUE) * tissue + np.float32(MU_LUNG) * organs.lung
     attenuation += vessels
-    attenuation += render_bones(thorax, skeleton, frame) * np.clip(organs.body * np.float32(1 / 25), 0, 1)
+    # Thick tissue hardens the beam, and bone shows less in a harder beam.
+    soften = np.clip(np.float32(1.22) - tissue * np.float32(1 / 420), 0.45, 1.0) * np.clip(organs.body * np.float32(1 / 25), 0, 1)
+    attenuation += render_bones(thorax, skeleton, frame) * soften
     boxes = region_boxes(thorax, skeleton.clavicles, frame)
     return Scene(thorax, plain, skeleton, frame, organs, vessels, attenuation, boxes)

@@ -90,10 +90,11 @@ def consolidation(scene: Scene, lesion: Lesion) -> Effect:
     lung = scene.thorax.lung(scene.side_of(lesion.region))
     toward = np.arctan2(y - lung.hilum[1], x - lung.hilum[0])
     for turn in rng.normal(0, 0.5, int(graded(lesion, 2, 4, 6))):
-        start = np.array([x, y]) - 0.7 * radius * np.array([np.cos(toward), np.sin(toward)])
-        way = np.array([np.cos(toward + turn), np.sin(toward + turn)])
-        frame.stroke(tubes, [np.array([start, start + way * radius * rng.uniform(0.9, 1.4)])], 255, rng.uniform(1.5, 2.6))
-    part = part * (1 - np.float32(0.55) * blur(tubes.astype(np.float32) * np.float32(1 / 255), 0.8))
+        across = np.array([-np.sin(toward), np.cos(toward)])
+        start = np.array([x, y]) + rng.normal(0, 0.3) * radius * across - rng.uniform(0.2, 0.7) * radius * np.array([across[1], -across[0]])
+        ways = [np.array([np.cos(a), np.sin(a)]) * radius * rng.uniform(0.25, 0.5) for a in toward + turn + rng.normal(0, 0.3, 2)]
+        frame.stroke(tubes, [spline([start, start + ways[0], start + ways[0] + ways[1]], 5)], 255, rng.uniform(1.3, 2.4))
+    part = part * (1 - np.float32(0.34) * blur(tubes.astype(np.float32) * np.float32(1 / 255), 1.0 / frame.pitch))
     depth = scene.organs.lung * scene.organs.sides[scene.side_of(lesion.region)]
     delta = part * np.minimum(depth, np.float32(graded(lesion, 38, 58, 85))) * np.float32(FLUID)
     return Effect(delta, visible(blur(delta, 2.0 / frame.pitch), part=0.3))
@@ -189,12 +190,12 @@ def scarring(scene: Scene, lesion: Lesion) -> Effect:
         way = np.array([lung.hilum[0], lung.hilum[1]]) - start
         way = way / np.hypot(way[0], way[1]) * rng.uniform(10, 24)
         turned = way + rng.normal(0, 5, 2)
-        frame.stroke(canvas, [spline([start, start + 0.5 * way + rng.normal(0, 1.5, 2), start + turned], 5)], 200, rng.uniform(1.2, 2.4))
-    delta = blur(canvas.astype(np.float32), 0.6) * np.float32(graded(lesion, 0.20, 0.26, 0.33) / 200)
+        frame.stroke(canvas, [spline([start, start + 0.5 * way + rng.normal(0, 1.5, 2), start + turned], 5)], 200, rng.uniform(0.8, 1.7))
+    delta = blur(canvas.astype(np.float32), 0.9 / frame.pitch) * np.float32(graded(lesion, 0.26, 0.33, 0.40) / 200)
     edge = lung.wall[lung.wall[:, 1] < 0.10 * lung.height]
     thick = graded(lesion, 3.5, 6.0, 9.0)
-    inner = edge + np.stack([np.zeros(len(edge)), thick * (1 + 0.35 * wobble(rng, len(edge)))], axis=1)
-    delta += soft_fill(frame, np.vstack([edge - (0, 1), inner[::-1]]), 0.8) * np.float32(graded(lesion, 0.16, 0.22, 0.3))
+    inner = edge + np.stack([np.zeros(len(edge)), thick * np.maximum(1 + 0.3 * wobble(rng, len(edge), 4), 0.2)], axis=1)
+    delta += soft_fill(frame, np.vstack([edge - (0, 2), inner[::-1]]), 1.8) * np.float32(graded(lesion, 0.16, 0.22, 0.3))
     box = scene.boxes[lesion.region]
     rows = np.arange(frame.size, dtype=np.float32)[:, None]
     delta *= np.clip((np.float32(box.y2) - rows) / 4, 0, 1) * np.clip(scene.organs.sides[scene.side_of(lesion.region)] + 0.1, 0, 1)

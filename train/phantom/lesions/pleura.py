@@ -56,12 +56,9 @@ def pneumothorax(scene: Scene, lesion: Lesion) -> Effect:
 def _retracted(lung: LungSide, gap: float, reach: float, rng: np.random.Generator) -> Points:
     """Return the visceral pleura from its medial end over the apex down to where it meets the wall."""
     edge = lung.wall[lung.wall[:, 1] <= reach * lung.height]
-    centre = np.array([0.42 * lung.sign * lung.width, 0.5 * lung.height])
-    part = np.linspace(0, 1, len(edge))
-    away = gap * np.sin(np.pi * np.clip(0.10 + 0.90 * (1 - part), 0, 1)) ** 0.55
-    top = part < 0.35
-    away = np.where(top, np.maximum(away, 0.95 * gap), away) * (1 + 0.03 * wobble(rng, len(edge)))
-    inward = centre - edge
-    inward /= np.hypot(inward[:, 0], inward[:, 1])[:, None]
-    line = edge + inward * away[:, None]
-    return np.asarray(spline(line[::2], 3))
+    part = np.clip((reach * lung.height - edge[:, 1]) / (0.35 * reach * lung.height), 0, 1)
+    away = gap * np.sin(0.5 * np.pi * part) * (1 + 0.04 * wobble(rng, len(edge), 3))
+    inward = np.array(lung.hilum) - edge
+    distance = np.hypot(inward[:, 0], inward[:, 1])
+    line = edge + inward * (np.minimum(away / distance, 0.7))[:, None]
+    return np.asarray(spline(line[::3], 4))
