@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
+
+import numpy.typing as npt
 
 from edge_retrieve.runtime.errors import UnreadableFileError, UnsupportedImageError
 from edge_retrieve.runtime.preprocess.header import Header
@@ -52,6 +55,19 @@ def check_size(width: int, height: int, where: str) -> None:
             f"the image claims {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} megapixels",
             where=where,
             remedy="Give the image at its detector's resolution",
+        )
+
+
+def check_not_blank(values: npt.NDArray[Any], where: str) -> None:
+    """Refuse an image, or the values of it that count, where all are the same.
+
+    Raises
+    ------
+    UnsupportedImageError
+    """
+    if values.size == 0 or values.min() == values.max():
+        raise UnsupportedImageError(
+            "all pixels have the same value", where=where, remedy="The image shows nothing; export it again"
         )
 
 

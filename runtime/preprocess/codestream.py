@@ -50,4 +50,4 @@ def read_codestream(frame: bytes) -> Codestream | None:
 
 def is_complete(frame: bytes) -> bool:
     """Return whether a codestream ends with its end marker (EOI or EOC), padding aside."""
-    return frame.rstrip(b"\0").endswith(b"\xff\xd9")
+    return frame.rstrip(b"\0\xff").endswith(b"\xff\xd9")

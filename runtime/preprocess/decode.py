@@ -166,11 +166,13 @@ def _layout(header: Header, where: str) -> _Layout:
 def _check_length(length: int, layout: _Layout, where: str) -> None:
     """Refuse uncompressed pixel data that does not fit Rows and Columns.
 
-    One byte pads to even length. Less than a row of surplus is taken for padding; more of it means that
-    the width or height is wrong, and the picture would be sheared or cut without a word.
+    One byte pads to even length. Less than a row and less than a column of surplus is taken for padding;
+    more of it means that the width or height is wrong, and the picture would be sheared or cut without
+    a word.
     """
     needed = layout.frame_bytes
-    if not needed <= length <= needed + max(2, layout.row_bytes - 1):
+    one_less = min(layout.row_bytes, needed // layout.columns) - 1
+    if not needed <= length <= needed + max(2, one_less):
         raise UnreadableFileError(
             f"the pixel data has {length} bytes where Rows x Columns need {needed}",
             where=where,

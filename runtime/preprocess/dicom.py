@@ -149,6 +149,7 @@ def _display(
     """Turn stored values into display intensity."""
     if isinstance(picture, Colour):
         pixels, coloured = to_grey(picture.channels)
+        checks.check_not_blank(pixels, where)
         applied.append("colour reduced to luminance (BT.601)")
         if coloured:
             flags.append(Flag.COLOUR)

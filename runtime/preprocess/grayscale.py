@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.errors import UnreadableFileError, UnsupportedImageError
+from edge_retrieve.runtime.errors import UnreadableFileError
+from edge_retrieve.runtime.preprocess.checks import check_not_blank
 from edge_retrieve.runtime.preprocess.header import Header
 from edge_retrieve.runtime.preprocess.types import Flag
 
@@ -101,10 +102,7 @@ def display_table(
         applied.append("pixel padding: painted black, left out of the range")
     shown = (histogram > 0) & ~padding
     values = _modality(header, form, levels, applied, where)
-    if not shown.any() or np.ptp(values[shown]) == 0:
-        raise UnsupportedImageError(
-            "all pixels have the same value", where=where, remedy="The image shows nothing; export it again"
-        )
+    check_not_blank(values[shown], where)
     display = _voi(header, values, shown, applied, flags)
     if display is None:
         low, high = clipped_range(values, np.where(shown, histogram, 0))

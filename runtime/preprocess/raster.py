@@ -101,21 +101,19 @@ def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[F
         applied.append("alpha composed over black")
     if image.mode in {"I;16", "I;16B", "I;16L", "I;16N", "I"}:
         levels = np.asarray(image).astype(np.int64)
-        _refuse_blank(levels, where)
+        checks.check_not_blank(levels, where)
         pixels = _wide(levels, applied, flags)
     elif image.mode in {"L", "1"}:
         levels = np.asarray(image.convert("L"))
-        _refuse_blank(levels, where)
         pixels = levels.astype(np.float32) / np.float32(255)
         applied.append("range: 0 to 255 as stored")
     else:
-        channels = np.asarray(image.convert("RGB"))
-        _refuse_blank(channels, where)
-        pixels, coloured = to_grey(channels)
+        pixels, coloured = to_grey(np.asarray(image.convert("RGB")))
         applied.append("range: 0 to 255 as stored")
         applied.append("colour reduced to luminance (BT.601)")
         if coloured:
             flags.append(Flag.COLOUR)
+    checks.check_not_blank(pixels, where)
     if np.unique(pixels).size < FEW_GREY_LEVELS:
         flags.append(Flag.LOW_DETAIL)
     return pixels
@@ -131,10 +129,3 @@ def _wide(levels: npt.NDArray[np.int64], applied: list[str], flags: list[Flag]) 
     applied.append(f"range: {low:g} to {high:g} ({CLIPPED_FRACTION:.1%} clipped at each end, 16-bit file)")
     flags.append(Flag.NO_WINDOW)
     return np.asarray(np.clip((levels - low) / (high - low), 0.0, 1.0), dtype=np.float32)
-
-
-def _refuse_blank(levels: npt.NDArray[np.int64] | npt.NDArray[np.uint8], where: str) -> None:
-    if levels.min() == levels.max():
-        raise UnsupportedImageError(
-            "all pixels have the same value", where=where, remedy="The image shows nothing; export it again"
-        )
