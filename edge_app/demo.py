@@ -15,13 +15,16 @@ from edge_retrieve.runtime.bundle import load_bundle
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.ingest import ingest
+from edge_retrieve.runtime.reports import ParsedReport, parse_report
 from edge_retrieve.runtime.store import Store
 
 SEED = 7
+NEW_CASES_SEED = 8
+NEW_CASES = 16  # studies of other patients, to ask with
 PIXELS = 512  # side of a phantom
 NAME = "demo"
 
-# In this order: common, easily seen, in a region with a twin on the other side.
+# Easily seen, and in regions that have a twin on the other side.
 _WELL_SEEN = (Finding.CONSOLIDATION, Finding.MASS, Finding.PLEURAL_EFFUSION, Finding.NODULE)
 
 Advance = Callable[..., None]
@@ -51,6 +54,11 @@ class DemoFolder:
         """The case store."""
         return self.path / f"store-{self.studies}"
 
+    @property
+    def new_cases(self) -> Path:
+        """Studies that are not in the store, of patients it has never seen."""
+        return self.path / "new-cases"
+
 
 @dataclass(frozen=True)
 class Example:
@@ -59,15 +67,13 @@ class Example:
     Parameters
     ----------
     image : Path
-        Of the study that is asked about.
-    study : str
+        Of a patient the store has never seen.
     region : Region
     finding : Finding
         What its report states there.
     """
 
     image: Path
-    study: str
     region: Region
     finding: Finding
 
@@ -86,7 +92,8 @@ def prepare(folder: DemoFolder, progress_bar: ProgressBar) -> None:
     EdgeRetrieveError
         Where a file cannot be written or read.
     """
-    _make_archive(folder, progress_bar)
+    _render(folder.archive, folder.studies, SEED, "Rendering synthetic X-rays", progress_bar)
+    _render(folder.new_cases, NEW_CASES, NEW_CASES_SEED, "Rendering new cases to ask with", progress_bar)
     _drop_foreign_store(folder)
     with Workspace(folder.store, create=True) as workspace:
         if workspace.store.count() < folder.studies:
@@ -95,27 +102,28 @@ def prepare(folder: DemoFolder, progress_bar: ProgressBar) -> None:
         write_label(folder.store, ArchiveLabel(name=NAME, synthetic=True))
 
 
-def _make_archive(folder: DemoFolder, progress_bar: ProgressBar) -> None:
-    if folder.archive.is_dir():
+def _render(out: Path, studies: int, seed: int, description: str, progress_bar: ProgressBar) -> None:
+    if out.is_dir():
         return
     # Only the demonstration renders phantoms in this house, and it needs OpenCV to do so.
     from edge_retrieve.train.phantom.archive import write_archive
     from edge_retrieve.train.phantom.sampling import Split
 
+    # Rendered aside and renamed when whole: a run cut short leaves nothing that looks finished.
+    unfinished = out.with_name(f".{out.name}.unfinished")
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
     except OSError as error:
         raise ConfigError(
-            f"the folder cannot be made ({error.strerror})",
-            where=str(folder.path),
+            f"the folder cannot be written ({error.strerror})",
+            where=str(out.parent),
             remedy="Name another --dir",
         ) from error
-    # Rendered aside and renamed when whole: a run cut short leaves nothing that looks finished.
-    unfinished = folder.path / f".{folder.archive.name}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    with progress_bar("Rendering synthetic X-rays") as advance:
-        write_archive(unfinished, folder.studies, SEED, split=Split.TEST, size=PIXELS, progress=advance)
-    unfinished.rename(folder.archive)
+    with progress_bar(description) as advance:
+        write_archive(unfinished, studies, seed, split=Split.TEST, size=PIXELS, progress=advance)
+    unfinished.rename(out)
 
 
 def _drop_foreign_store(folder: DemoFolder) -> None:
@@ -128,31 +136,42 @@ def _drop_foreign_store(folder: DemoFolder) -> None:
         shutil.rmtree(folder.store)
 
 
-def choose_example(store: Store) -> Example:
-    """Return a study with a finding that other patients have in the same region.
+def choose_example(store: Store, new_cases: Path) -> Example:
+    """Return a new case with a finding that many patients of the store have in the same region.
 
     Raises
     ------
     ConfigError
-        Where the archive is too small to hold one.
+        Where no new case has a finding.
     """
-    patients: dict[tuple[Finding, Region], dict[str, str]] = {}
-    for summary in store.studies(limit=1_000_000):
-        for sentence in store.study(summary.study).parsed.sentences:
-            for mention in sentence.mentions:
-                if mention.assertion is Assertion.PRESENT and mention.regions:
-                    key = (mention.finding, mention.regions[0])
-                    patients.setdefault(key, {}).setdefault(summary.patient, summary.study)
+    seen: dict[tuple[Finding, Region], set[str]] = {}
+    for summary in store.studies(limit=store.count()):
+        for key in _stated(store.study(summary.study).parsed):
+            seen.setdefault(key, set()).add(summary.patient)
 
-    def worth(key: tuple[Finding, Region]) -> tuple[bool, int]:
-        finding, region = key
-        return finding in _WELL_SEEN and region is not region.mirrored, len(patients[key])
+    def worth(candidate: tuple[Path, Finding, Region]) -> tuple[bool, bool, int]:
+        _, finding, region = candidate
+        count = len(seen.get((finding, region), ()))
+        return count > 1, finding in _WELL_SEEN and region is not region.mirrored, count
 
-    best = max(patients, key=worth, default=None)
-    if best is None or len(patients[best]) < 2:
+    candidates = [
+        (report.with_suffix(".dcm"), finding, region)
+        for report in sorted(new_cases.rglob("*.txt"))
+        for finding, region in _stated(parse_report(report.read_text(encoding="utf-8")))
+    ]
+    if not candidates:
         raise ConfigError(
-            "no two patients of this archive share a finding", where="demo", remedy="Take more --studies"
+            "no new case has a finding", where=str(new_cases), remedy="Delete this folder and run again"
         )
-    study = next(iter(patients[best].values()))
-    image = store.study(study).images[0]
-    return Example(Path(image.source), study, best[1], best[0])
+    image, finding, region = max(candidates, key=worth)
+    return Example(image, region, finding)
+
+
+def _stated(report: ParsedReport) -> list[tuple[Finding, Region]]:
+    """Return what a report states as present, each with the first region it names."""
+    return [
+        (mention.finding, mention.regions[0])
+        for sentence in report.sentences
+        for mention in sentence.mentions
+        if mention.assertion is Assertion.PRESENT and mention.regions
+    ]

@@ -9,13 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from edge_retrieve.runtime.errors import EdgeRetrieveError, PixelError, QueryError
+from edge_retrieve.runtime.errors import EdgeRetrieveError, PixelError, QueryError, UnknownStudyError
 
 _LOG = logging.getLogger("edge_retrieve.edge_app")
 
 
 class NotFoundError(EdgeRetrieveError):
-    """The address names a study or an upload that is not there."""
+    """The address names an upload that is not kept."""
 
 
 class TooLargeError(EdgeRetrieveError):
@@ -28,6 +28,7 @@ class HostError(EdgeRetrieveError):
 
 _STATUS: tuple[tuple[type[EdgeRetrieveError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
+    (UnknownStudyError, HTTPStatus.NOT_FOUND),
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (HostError, HTTPStatus.MISDIRECTED_REQUEST),
     (QueryError, HTTPStatus.UNPROCESSABLE_ENTITY),

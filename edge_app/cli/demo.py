@@ -54,17 +54,21 @@ def demo(folder: Path, studies: int, port: int, no_serve: bool) -> None:
         if not no_serve:
             from edge_retrieve.edge_app.serve import serve
 
-            serve(workspace, ServerSettings(port=port), lambda address: say(f"Open {address} (Ctrl-C ends)."))
+            def announce(address: str) -> None:
+                say(f"X-rays to open on the page: {where.new_cases}")
+                say(f"Open {address} (Ctrl-C ends).")
+
+            serve(workspace, ServerSettings(port=port), announce)
             return
-        example = work.choose_example(workspace.store)
+        example = work.choose_example(workspace.store, where.new_cases)
         command = [
             "edge-retrieve", "query", str(example.image), "--store", str(where.store),
             "--region", example.region.value, "-k", str(_HITS),
         ]  # fmt: skip
         console = answers()
         console.print(
-            f"Example: study {example.study}, whose report states {example.finding.value} "
-            f"in the {example.region.value}.",
+            f"Example: {example.image.name} is of a patient the archive has never seen. "
+            f"Its report states {example.finding.value} in the {example.region.value}.",
             soft_wrap=True,
         )
         console.print(f"$ {shlex.join(command)}", soft_wrap=True)
