@@ -6,6 +6,7 @@ import ast
 import copy
 import inspect
 import pickle
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_every_error_is_one_kind() -> None:
         assert issubclass(getattr(errors, name), errors.EdgeRetrieveError)
 
 
+@cache
 def house_nodes() -> list[tuple[str, ast.AST]]:
     return [
         (f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node)

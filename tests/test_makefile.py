@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -18,7 +19,8 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is ab
 
 def make(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "ARGS"}}
-    command = ["make", "-C", str(ROOT), *arguments]
+    # Named here, so that each call need not look for one.
+    command = ["make", "-C", str(ROOT), f"PYTHON={sys.executable}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=check, env=environment)
 
 
