@@ -15,6 +15,8 @@ from edge_retrieve.runtime.store.records import NewImage, NewReport
 WHOLE = ""
 """Stands for the whole image or report where a region's name is stored."""
 
+_BUNDLE_FAULT = "Verify the bundle, or export it again: its graphs must give finite unit vectors"
+
 
 def add_image(db: sqlite3.Connection, image: NewImage, dim: int) -> bool:
     """Insert an image and its study; return False, changing nothing, where it is there already."""
@@ -75,7 +77,9 @@ def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
     """
     study = db.execute("SELECT id FROM studies WHERE study = ?", (report.study,)).fetchone()
     if study is None:
-        raise StoreError(f"there is no study '{report.study}' to add a report to")
+        raise StoreError(
+            f"there is no study '{report.study}' to add a report to", remedy="Add its image first, by ingest"
+        )
     old = db.execute("SELECT id, text FROM reports WHERE study = ?", study).fetchone()
     if old is not None:
         if old[1] == report.text:
@@ -130,8 +134,10 @@ def vector_blob(vector: npt.NDArray[np.float32], dim: int) -> bytes:
         Where it has another length than the store's, is not finite, or is not of unit length.
     """
     if vector.shape != (dim,) or not np.isfinite(vector).all():
-        raise StoreError(f"an embedding of shape {vector.shape} is not {dim} finite numbers")
+        raise StoreError(
+            f"an embedding of shape {vector.shape} is not {dim} finite numbers", remedy=_BUNDLE_FAULT
+        )
     norm = float(np.linalg.norm(vector))
     if abs(norm - 1.0) > 1e-3:
-        raise StoreError(f"an embedding has length {norm:.4g} in place of 1")
+        raise StoreError(f"an embedding has length {norm:.4g} in place of 1", remedy=_BUNDLE_FAULT)
     return vector.astype("<f4").tobytes()
