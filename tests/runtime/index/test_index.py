@@ -1,0 +1,176 @@
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge_retrieve.runtime.anatomy import Region
+from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.index import FileState, Index, PartitionKey
+from edge_retrieve.runtime.index import index as index_module
+
+WHOLE = PartitionKey(Modality.IMAGE, None)
+NODULE = "There is a nodule in the right upper lung zone."
+
+
+@pytest.fixture
+def filled(store, maker):
+    store.add([maker.image(f"s{n}") for n in range(40)], [maker.report("s7", NODULE)])
+    return store
+
+
+def files(store, key=WHOLE):
+    return {suffix: store.index_folder / f"{key.name}.{suffix}" for suffix in ("rows", "json", "usearch")}
+
+
+def answers(store, maker, count=40):
+    """A fresh index over the store finds every stored vector as its own nearest."""
+    index = Index(store)
+    partition = index.partition(Modality.IMAGE, None)
+    assert len(partition) == count
+    truth = store.vectors(Modality.IMAGE, None)
+    for row, study in zip(truth.rows, truth.studies, strict=True):
+        found, scores = partition.search(row, 3)
+        assert found[0] == study
+        assert scores[0] == pytest.approx(1.0, abs=1e-5)
+    return {item.key: item.state for item in index.check()}[WHOLE]
+
+
+@pytest.fixture(params=[False, True], ids=["scan", "graph"])
+def graphs(request, monkeypatch):
+    """Run with and without graphs, whatever the size."""
+    if request.param:
+        monkeypatch.setattr(index_module, "GRAPH_FROM", 8)
+    return request.param
+
+
+def test_every_partition_holds_what_the_store_does(filled):
+    Index(filled).refresh()
+    index = Index(filled)
+    assert {item.state for item in index.check()} == {FileState.CURRENT}
+    for modality in Modality:
+        for region in (None, *Region):
+            partition = index.partition(modality, region)
+            truth = filled.vectors(modality, region)
+            np.testing.assert_array_equal(partition.base.vectors.rows, truth.rows)
+            np.testing.assert_array_equal(partition.base.vectors.studies, truth.studies)
+
+
+def test_progress_counts_up_to_all_sixty_partitions(filled):
+    calls = []
+    Index(filled).refresh(lambda *call: calls.append(call))
+    assert [done for done, _, _ in calls] == list(range(61))
+    assert {total for _, total, _ in calls} == {60}
+
+
+@pytest.mark.parametrize("suffix", ["rows", "json", "usearch"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "zero page", "remove"])
+def test_damaged_files_are_rebuilt_before_anything_reads_them(filled, maker, monkeypatch, suffix, damage):
+    if suffix == "usearch":
+        monkeypatch.setattr(index_module, "GRAPH_FROM", 8)
+    index = Index(filled)
+    for modality, region in ((Modality.IMAGE, None), (Modality.IMAGE, Region.CARINA)):
+        index.partition(modality, region)
+    path = files(filled)[suffix]
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[len(data) // 2] ^= 0x10
+    elif damage == "truncate":
+        data = data[: len(data) * 2 // 3]
+    elif damage == "empty":
+        data = bytearray()
+    elif damage == "zero page":
+        data[: min(64, len(data))] = bytes(min(64, len(data)))
+    path.write_bytes(bytes(data))
+    if damage == "remove":
+        path.unlink()
+    before = {item.key: item.state for item in Index(filled).check()}
+    assert before.pop(WHOLE) in (FileState.DAMAGED, FileState.MISSING, FileState.STALE)
+    assert before[PartitionKey(Modality.IMAGE, Region.CARINA)] is FileState.CURRENT
+    assert answers(filled, maker) is FileState.CURRENT
+
+
+def test_files_of_another_store_or_bundle_are_not_taken(filled, maker, toy, tmp_path):
+    Index(filled).rebuild()
+    from edge_retrieve.runtime.store import Store
+
+    other_bundle = replace(toy.bundle, bundle_id="e" * 64)
+    for bundle in (toy.bundle, other_bundle):
+        with Store.open(tmp_path / bundle.bundle_id[:4], bundle=bundle, create=True) as other:
+            other.add([maker.image(f"s{n}") for n in range(40)], [])
+            other.index_folder.mkdir()
+            for path in filled.index_folder.iterdir():
+                (other.index_folder / path.name).write_bytes(path.read_bytes())
+            assert {item.state for item in Index(other).check()} == {FileState.STALE}
+            assert answers(other, maker) is FileState.CURRENT
+
+
+def test_studies_that_came_later_are_found_at_once_by_an_open_index(filled, maker, graphs):
+    index = Index(filled)
+    index.rebuild()
+    for count in range(41, 46):
+        image = maker.image(f"later-{count}")
+        filled.add([image], [])
+        partition = index.partition(Modality.IMAGE, None)
+        assert len(partition) == count
+        found, _ = partition.search(image.encoding.global_embedding, 1)
+        assert found.tolist() == [filled.study_number(f"later-{count}")]
+    assert answers(filled, maker, count=45) is FileState.BEHIND
+
+
+def test_many_later_studies_are_taken_into_the_files(filled, maker, monkeypatch):
+    monkeypatch.setattr(index_module, "_TAIL_ROWS", 4)
+    Index(filled).rebuild()
+    filled.add([maker.image(f"later-{n}") for n in range(20)], [])
+    assert answers(filled, maker, count=60) is FileState.CURRENT
+
+
+def test_refreshing_leaves_no_small_partition_behind(filled, maker):
+    Index(filled).refresh()
+    filled.add([maker.image("later")], [])
+    Index(filled).refresh()
+    assert {item.state for item in Index(filled).check()} == {FileState.CURRENT}
+
+
+def test_a_replaced_report_is_no_longer_found(filled, maker):
+    index = Index(filled)
+    region = Region.RIGHT_UPPER_LUNG_ZONE
+    assert len(index.partition(Modality.TEXT, region)) == 1
+    filled.add([], [maker.report("s7", "Large mass in the left lower lung zone.")])
+    assert len(index.partition(Modality.TEXT, region)) == 0
+    assert len(index.partition(Modality.TEXT, None)) == 1
+    assert len(Index(filled).partition(Modality.TEXT, region)) == 0
+
+
+def test_where_files_cannot_be_written_the_index_lives_in_memory(filled, maker):
+    filled.index_folder.write_text("a file where the folder should be")
+    assert answers(filled, maker) in (FileState.MISSING, FileState.DAMAGED)
+    with pytest.raises(StoreError, match="the index cannot be written"):
+        Index(filled).rebuild()
+
+
+def test_a_write_that_fell_short_keeps_the_old_file(filled, maker, monkeypatch):
+    Index(filled).rebuild()
+    kept = files(filled)["rows"].read_bytes()
+    real = os.fsync
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left on device"):
+        Index(filled).rebuild()
+    monkeypatch.setattr(os, "fsync", real)
+    assert files(filled)["rows"].read_bytes() == kept
+    assert not list(filled.index_folder.glob(".*.tmp"))
+
+
+def test_leftovers_of_killed_writers_are_swept(filled):
+    Index(filled).rebuild()
+    old, young = (filled.index_folder / f".image.whole.rows.{pid}.tmp" for pid in (1, 2))
+    old.touch()
+    young.touch()
+    os.utime(old, (0, 0))
+    Index(filled).rebuild()
+    assert (old.exists(), young.exists()) == (False, True)
