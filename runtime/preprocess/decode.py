@@ -192,11 +192,11 @@ def _decode_frame(
         )
     frame = get_frame(data, 0, number_of_frames=1)
     single = layout.samples == 1
+    if not single and syntax not in _PLUGINS:
+        raise UnsupportedImageError(
+            f"a colour image in {syntax.name} is not handled", where=where, remedy="Export it as MONOCHROME2"
+        )
     if syntax == uid.RLELossless:
-        if not single:
-            raise UnsupportedImageError(
-                "a colour image in RLE is not handled", where=where, remedy="Export it as MONOCHROME2"
-            )
         return decode_rle(frame, layout.rows, layout.columns, layout.allocated // 8)
     found = read_codestream(frame)
     if found is None:
@@ -209,10 +209,10 @@ def _decode_frame(
         )
     if not is_complete(frame):
         _unreadable("the compressed image stops before its end marker", where)
-    if syntax in _GDCM and single:
+    if syntax in _GDCM:
         stored = max(layout.stored, 8)
         return decode_with_gdcm(frame, syntax, layout.rows, layout.columns, layout.allocated, stored)
-    return _with_pydicom(header, syntax, layout, _PLUGINS.get(syntax, "gdcm"))
+    return _with_pydicom(header, syntax, layout, _PLUGINS[syntax])
 
 
 def _with_pydicom(header: Header, syntax: uid.UID, layout: _Layout, plugin: str) -> npt.NDArray[Any]:

@@ -1,20 +1,103 @@
 """JPEG Lossless and 12-bit JPEG Extended through GDCM, the one GPL-free decoder of both.
 
-pydicom's own plugin for GDCM refuses 12-bit JPEG Extended, which GDCM decodes.
+pydicom's own plugin for GDCM runs inside the program, which a damaged file then aborts, and refuses 12-bit
+JPEG Extended, which GDCM decodes. Here GDCM runs in a process of its own (see `gdcm_worker`), started with
+the first such file and kept; where it dies or hangs the file is unreadable and the next one gets another.
 """
 
 from __future__ import annotations
 
-import gdcm
+import atexit
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import numpy as np
 from pydicom.uid import UID
 
 from edge_retrieve.runtime.preprocess.types import UIntImage
 
-# Its C++ code would write to the terminal; what went wrong is reported by exception instead.
-gdcm.Trace.DebugOff()
-gdcm.Trace.WarningOff()
-gdcm.Trace.ErrorOff()
+# The largest image that is let through takes a few seconds.
+TIMEOUT_S = 60.0
+
+
+class _Worker:
+    """The decoder process and the pipe to it; one request at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def ask(self, request: bytes, expected: int) -> bytes:
+        """Return the answer to a request, empty where it is not `expected` bytes of pixels."""
+        with self._lock:
+            process = self._running()
+            # A hang ends like a crash: the process is gone and the pipe with it.
+            timer = threading.Timer(TIMEOUT_S, process.kill)
+            timer.start()
+            try:
+                pixels = self._exchange(process, request, expected)
+            finally:
+                timer.cancel()
+                timer.join()
+            if len(pixels) != expected:
+                self._stop()
+            return pixels if len(pixels) == expected else b""
+
+    @staticmethod
+    def _exchange(process: subprocess.Popen[bytes], request: bytes, expected: int) -> bytes:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(request)
+            process.stdin.flush()
+        except BrokenPipeError:
+            return b""
+        head = process.stdout.read(4)
+        if int.from_bytes(head, "little") != expected:
+            return b""
+        return process.stdout.read(expected)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+            return self._process
+        self._stop()
+        script = Path(__file__).with_name("gdcm_worker.py")
+        # Isolated mode keeps this folder, and its types.py, off the module path of the worker.
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._owner = os.getpid()
+        return self._process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None or self._owner != os.getpid():  # after a fork the process is the parent's
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            try:
+                if pipe is not None:
+                    pipe.close()
+            except BrokenPipeError:
+                # What was still buffered for a process that is gone.
+                continue
+        process.wait()
+
+    def close(self) -> None:
+        """End the process, if one runs."""
+        with self._lock:
+            self._stop()
+
+
+_worker = _Worker()
+atexit.register(_worker.close)
 
 
 def decode_with_gdcm(
@@ -40,28 +123,13 @@ def decode_with_gdcm(
     Raises
     ------
     ValueError
-        GDCM gives no image, or one of another size.
+        GDCM gives no image of that size.
     """
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(frame)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((columns, rows, 1))
-    image.SetDataElement(element)
-    image.SetPhotometricInterpretation(
-        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.GetPIType("MONOCHROME2"))
-    )
-    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str.__str__(syntax))))
-    image.SetPixelFormat(gdcm.PixelFormat(1, allocated, stored, stored - 1, 0))
-    buffer = image.GetBuffer()
-    # SWIG hands C++ bytes over as text with surrogates for what is not UTF-8.
-    data = buffer if isinstance(buffer, bytes) else (buffer or "").encode("utf-8", "surrogateescape")
-    if len(data) != rows * columns * allocated // 8:
-        raise ValueError(f"GDCM gives {len(data)} bytes for {rows} x {columns} values of {allocated} bits")
+    name = str.__str__(syntax).encode("ascii")
+    numbers = np.asarray([rows, columns, allocated, stored, len(name), len(frame)], dtype="<u4")
+    pixels = _worker.ask(numbers.tobytes() + name + frame, rows * columns * allocated // 8)
+    if not pixels:
+        raise ValueError("GDCM gives no image of this size")
     if allocated == 8:
-        return np.frombuffer(data, dtype=np.uint8).reshape(rows, columns)
-    return np.frombuffer(data, dtype="<u2").astype(np.uint16).reshape(rows, columns)
+        return np.frombuffer(pixels, dtype=np.uint8).reshape(rows, columns)
+    return np.frombuffer(pixels, dtype="<u2").astype(np.uint16, copy=False).reshape(rows, columns)
