@@ -118,7 +118,7 @@ def draw_pose(seed: int, view: View) -> Pose:
         lordosis=float(np.clip(rng.normal(0.12 if portable else 0.0, 0.07), -0.15, 0.32)),
         magnification=float(rng.uniform(1.09, 1.2) if portable else rng.uniform(1.0, 1.06)),
         arms_down=float(np.clip(rng.normal(0.8, 0.2) if portable else rng.normal(0.15, 0.2), 0, 1)),
-        roll=float(np.clip(rng.normal(0, 0.045 if portable else 0.02), -0.13, 0.13)),
+        roll=float(np.clip(rng.normal(0, 0.06 if portable else 0.03), -0.15, 0.15)),
     )
 
 
@@ -149,13 +149,15 @@ def draw_exposure(seed: int, view: View) -> Exposure:
         scatter=float(rng.uniform(0.35, 0.9) if portable else rng.uniform(0.12, 0.4)),
         hardening=float(rng.uniform(0.02, 0.04)),
         heel=float(rng.uniform(0.0, 0.2)),
-        focal_blur=float(rng.uniform(0.35, 0.95) + (0.2 if portable else 0)),
+        focal_blur=float(
+            rng.uniform(0.35, 0.95) + (0.2 if portable else 0) + (0.6 if rng.random() < 0.12 else 0)
+        ),
         equalise=float(rng.uniform(0.2, 0.95)),
         sharpen=float(rng.uniform(0.1, 1.3)),
         sharpen_radius=float(rng.uniform(1.5, 7.0)),
         local_contrast=float(rng.uniform(0.15, 0.6) if rng.random() < 0.3 else 0.0),
-        lung_grey=float(rng.uniform(0.14, 0.36)),
-        dense_grey=float(rng.uniform(0.55, 0.8)),
+        lung_grey=float(rng.uniform(0.20, 0.46)),
+        dense_grey=float(rng.uniform(0.58, 0.82)),
         toe=float(np.exp(rng.normal(0, 0.2))),
         marker=int(rng.integers(1 << 30)),
         collimation=(float(edges[0]), float(edges[1]), float(edges[2]), float(edges[3])),

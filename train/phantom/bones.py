@@ -70,8 +70,8 @@ def _clavicle_line(thorax: Thorax, side: Laterality) -> Points:
     rng = stream(thorax.anatomy.seed, 41)
     lift = rng.normal(0, 5)
     w, h = thorax.width, thorax.height
-    base = 0.115 * h + lift - 14 * (thorax.pose.arms_down - 0.3)
-    rise = 0.12 * w + 16 * (1 - thorax.pose.inspiration)
+    base = 0.16 * h + lift - 14 * (thorax.pose.arms_down - 0.3)
+    rise = 0.155 * w + 16 * (1 - thorax.pose.inspiration)
     points = [(0.16 * w, base), (0.33 * w, base - 0.30 * rise), (0.55 * w, base - 0.42 * rise),
               (0.78 * w, base - 0.9 * rise), (0.98 * w, base - 1.25 * rise), (1.12 * w, base - 1.2 * rise)]  # fmt: skip
     line = spline(points, 6) * np.array([sign, 1.0])
@@ -120,12 +120,14 @@ def render_bones(thorax: Thorax, skeleton: Skeleton, frame: Frame) -> Map:
     density = thorax.anatomy.bone
     for rib in skeleton.ribs:
         weight = density * (0.45 if rib.number == 1 else 1.0)
-        _shell(frame, back, rib.line[: rib.turn + 1], rib.half_width[: rib.turn + 1], 70 * weight, 55 * weight)
+        _shell(
+            frame, back, rib.line[: rib.turn + 1], rib.half_width[: rib.turn + 1], 70 * weight, 55 * weight
+        )
         fade = weight * (0.75 if rib.number > 1 else 0.8)
         _shell(frame, front, rib.line[rib.turn :], rib.half_width[rib.turn :], 68 * fade, 52 * fade)
     for side in SIDES:
         line = skeleton.clavicle_lines[side]
-        _shell(frame, other, line, _clavicle_width(thorax, len(line)), 66 * density, 44 * density)
+        _shell(frame, other, line, _clavicle_width(thorax, len(line)), 108 * density, 78 * density)
     blades = np.zeros(size, np.uint8)
     _shoulders(thorax, frame, blades, density)
     # Their heads lie behind the vertebrae and fade in.
@@ -135,7 +137,12 @@ def render_bones(thorax: Thorax, skeleton: Skeleton, frame: Frame) -> Map:
 
 
 def _shell(
-    frame: Frame, canvas: npt.NDArray[np.uint8], line: Points, half: npt.NDArray[np.float64], rim: float, core: float
+    frame: Frame,
+    canvas: npt.NDArray[np.uint8],
+    line: Points,
+    half: npt.NDArray[np.float64],
+    rim: float,
+    core: float,
 ) -> None:
     if len(line) < 3:
         return
@@ -154,18 +161,29 @@ def _shoulders(thorax: Thorax, frame: Frame, canvas: npt.NDArray[np.uint8], dens
                  (out - 0.42 * w, top + 10), (out - 0.2 * w, top + 0)]  # fmt: skip
         flip = np.array([sign, 1.0])
         outline = spline(blade, 5, closed=True) * flip
-        frame.paint(canvas, outline, 13 * density)
-        frame.stroke(canvas, [spline(blade[1:6], 5) * flip], 34 * density, 3.0)
-        frame.stroke(canvas, [spline(blade[5:], 5) * flip], 20 * density, 1.6)
-        spine = spline([(out - 0.42 * w, top + 0.10 * h), (out - 0.2 * w, top + 4), (out + 6, top - 14), (out + 22, top - 8)], 6) * flip
-        _shell(frame, canvas, spine, np.linspace(2.5, 8, len(spine)), 44 * density, 32 * density)
+        frame.paint(canvas, outline, 17 * density)
+        frame.stroke(canvas, [spline(blade[1:6], 5) * flip], 48 * density, 3.0)
+        frame.stroke(canvas, [spline(blade[5:], 5) * flip], 28 * density, 1.6)
+        spine = (
+            spline(
+                [
+                    (out - 0.42 * w, top + 0.10 * h),
+                    (out - 0.2 * w, top + 4),
+                    (out + 6, top - 14),
+                    (out + 22, top - 8),
+                ],
+                6,
+            )
+            * flip
+        )
+        _shell(frame, canvas, spine, np.linspace(2.5, 8, len(spine)), 56 * density, 42 * density)
         head = np.array([out + 32, top + 18])
         elbow = head + np.array([150 - 110 * down, 130 + 160 * down])
         direction = (elbow - head) / np.hypot(*(elbow - head))
         shaft = np.linspace(head + direction * 16, elbow, 12) * flip
-        _shell(frame, canvas, shaft, np.linspace(16, 11.5, 12), 80 * density, 46 * density)
-        frame.paint(canvas, ellipse(*head, 24, 24) * flip, 64 * density)
-        frame.paint(canvas, ellipse(*head, 22, 22) * flip, 55 * density)
+        _shell(frame, canvas, shaft, np.linspace(16, 11.5, 12), 110 * density, 66 * density)
+        frame.paint(canvas, ellipse(*head, 24, 24) * flip, 92 * density)
+        frame.paint(canvas, ellipse(*head, 22, 22) * flip, 78 * density)
 
 
 def _spine(thorax: Thorax, frame: Frame) -> Map:
@@ -184,21 +202,44 @@ def _spine(thorax: Thorax, frame: Frame) -> Map:
         yy = y - depth * thorax.pose.lordosis * 0.3
         wide = float(np.interp(level, [-5, 0, 4, 16], [12, 15.5, 15.5, 22]))
         tall = 0.43 * step
-        box = np.array([(-wide, -tall), (-0.88 * wide, 0), (-wide, tall), (0, 1.04 * tall), (wide, tall), (0.88 * wide, 0), (wide, -tall), (0, -0.96 * tall)])
+        box = np.array(
+            [
+                (-wide, -tall),
+                (-0.88 * wide, 0),
+                (-wide, tall),
+                (0, 1.04 * tall),
+                (wide, tall),
+                (0.88 * wide, 0),
+                (wide, -tall),
+                (0, -0.96 * tall),
+            ]
+        )
         turn = np.array([[1, slope], [-slope, 1]])
         centre = np.array([x, yy])
-        half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 66 * density)
-        half.stroke(rims, [spline(box, 4, closed=True) @ turn + centre], 22 * density, 1.8, closed=True)
+        half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 80 * density)
+        half.stroke(rims, [spline(box, 4, closed=True) @ turn + centre], 34 * density, 1.8, closed=True)
         for s in (-1, 1):
             pedicle = ellipse(s * 0.62 * wide, -0.35 * tall, 3.6, 5.2) @ turn + centre
             half.paint(rims, pedicle, 12 * density)
             half.stroke(rims, [pedicle], 40 * density, 1.8, closed=True)
-            wing = tube(spline([(s * wide * 0.8, -0.2 * tall), (s * wide * 1.35, -0.35 * tall), (s * (wide + 13), -0.55 * tall)], 4), np.linspace(4.2, 3, 9))
+            wing = tube(
+                spline(
+                    [
+                        (s * wide * 0.8, -0.2 * tall),
+                        (s * wide * 1.35, -0.35 * tall),
+                        (s * (wide + 13), -0.55 * tall),
+                    ],
+                    4,
+                ),
+                np.linspace(4.2, 3, 9),
+            )
             if level >= 0:
                 half.paint(rims, wing @ turn + centre, 16 * density)
         process = ellipse(-0.7 * thorax.pose.rotation * 40, 0.75 * tall, 3.0, 7.5) @ turn + centre
         half.paint(rims, process, 24 * density)
         half.stroke(rims, [process], 34 * density, 1.6, closed=True)
     # Vertebral bodies are round: densest in the middle, with no edge to speak of.
-    total = blur(bodies.astype(np.float32), 4.5 / half.pitch) + blur(rims.astype(np.float32), 1.0 * half.size / 256)
+    total = blur(bodies.astype(np.float32), 4.5 / half.pitch) + blur(
+        rims.astype(np.float32), 1.0 * half.size / 256
+    )
     return frame.enlarge(total * np.float32(_FULL * 0.72 / 255))

@@ -75,7 +75,12 @@ def _lung_regions(side: Laterality, lung: LungSide, frame: Frame) -> dict[Region
             _rect(hx - reach, hy - 0.16 * lung.height, hx + reach, hy + 0.16 * lung.height)
         ),
         Region(f"{name} costophrenic angle"): frame.to_pixels(
-            _rect(angle_x - lung.sign * 0.22 * lung.width, angle_y - 0.15 * lung.height, angle_x + lung.sign * 4, angle_y + 5)
+            _rect(
+                angle_x - lung.sign * 0.22 * lung.width,
+                angle_y - 0.15 * lung.height,
+                angle_x + lung.sign * 4,
+                angle_y + 5,
+            )
         ),
         Region(f"{name} hemidiaphragm"): _rect(x1, dome_top - rise, x2, y2),
     }
@@ -104,7 +109,12 @@ def _midline(thorax: Thorax, frame: Frame) -> dict[Region, Points]:
     down = thorax.trachea_top
     pedicle_left = _rect(px1, 0.02 * height, left_edge, cy + 0.02 * height)
     boxes = {
-        Region.TRACHEA: np.vstack([trachea[trachea[:, 1] > down] + (calibre + 3, 0), trachea[trachea[:, 1] > down] - (calibre + 3, 0)]),
+        Region.TRACHEA: np.vstack(
+            [
+                trachea[trachea[:, 1] > down] + (calibre + 3, 0),
+                trachea[trachea[:, 1] > down] - (calibre + 3, 0),
+            ]
+        ),
         Region.CARINA: _rect(cx - 16, cy - 10, cx + 16, cy + 16),
         Region.AORTIC_ARCH: _rect(min(cx - 6, kx1), ky1 - 5, kx2 + 3, ky2 + 7),
         Region.UPPER_MEDIASTINUM: pedicle_left,

@@ -115,13 +115,18 @@ def _marker(image: Map, rng: np.random.Generator, frame: Frame) -> None:
     ink = np.zeros(image.shape, np.uint8)
     x1, y1, x2, y2 = frame.field
     right = rng.random() < 0.5
-    letter = str(rng.choice(["R", "D"], p=[0.85, 0.15])) if right else str(rng.choice(["L", "S"], p=[0.85, 0.15]))
+    letter = (
+        str(rng.choice(["R", "D"], p=[0.85, 0.15])) if right else str(rng.choice(["L", "S"], p=[0.85, 0.15]))
+    )
     height = float(rng.uniform(0.025, 0.05)) * frame.size
     size, thick = height / 22, max(1, round(height / 9))
     x = x1 + rng.uniform(0.02, 0.08) * (x2 - x1) if right else x2 - rng.uniform(0.05, 0.11) * (x2 - x1)
     y = y1 + rng.uniform(0.05, 0.2) * (y2 - y1)
     grey = float(rng.uniform(0.85, 1.0))
     cv2.putText(ink, letter, (int(x), int(y)), cv2.FONT_HERSHEY_SIMPLEX, size, 255, thick, cv2.LINE_AA)
+    if rng.random() < 0.08:  # a figure's letter, as published images carry
+        tall = round(height * 1.5)
+        cv2.rectangle(ink, (int(x1), int(y2) - tall), (int(x1) + tall, int(y2)), 255, -1)
     if rng.random() < 0.25:
         text = str(rng.choice(["AP ERECT", "PORTABLE", "SUPINE", "PA", "MOBILE", "CHEST"]))
         place = (int(x1 + rng.uniform(0.05, 0.7) * (x2 - x1)), int(y1 + 0.04 * (y2 - y1) + 6))

@@ -63,7 +63,12 @@ class Frame:
         cv2.fillPoly(canvas, [self._fixed(outline)], float(value), cv2.LINE_AA, _SHIFT)
 
     def stroke(
-        self, canvas: npt.NDArray[np.uint8], lines: Sequence[Points] | Points, value: float, width: float, closed: bool = False
+        self,
+        canvas: npt.NDArray[np.uint8],
+        lines: Sequence[Points] | Points,
+        value: float,
+        width: float,
+        closed: bool = False,
     ) -> None:
         """Draw polylines (a list, or an array of shape [N, points, 2]) with a value, 0 to 255, in place.
 
@@ -73,8 +78,14 @@ class Frame:
         """
         thickness = width / self.pitch
         weight = min(1.0, thickness)
-        fixed = list(self._fixed(lines)) if isinstance(lines, np.ndarray) else [self._fixed(line) for line in lines]
-        cv2.polylines(canvas, fixed, closed, float(value) * weight, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+        fixed = (
+            list(self._fixed(lines))
+            if isinstance(lines, np.ndarray)
+            else [self._fixed(line) for line in lines]
+        )
+        cv2.polylines(
+            canvas, fixed, closed, float(value) * weight, max(1, round(thickness)), cv2.LINE_AA, _SHIFT
+        )
 
     def depth_inside(self, outline: Points) -> Map:
         """Return the distance to the outline's edge, millimetres, 0 outside."""
@@ -128,7 +139,9 @@ def blur(image: Map, sigma: float) -> Map:
         level *= 2
     if level == 1:
         return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma))
-    small = cv2.resize(image, (image.shape[1] // level, image.shape[0] // level), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image, (image.shape[1] // level, image.shape[0] // level), interpolation=cv2.INTER_AREA
+    )
     small = cv2.GaussianBlur(small, (0, 0), sigma / level, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.resize(small, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR))
 

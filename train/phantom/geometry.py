@@ -20,7 +20,16 @@ SIDES = (Laterality.RIGHT, Laterality.LEFT)
 
 _WALL = ((0.185, 0.085), (0.265, 0.024), (0.39, 0.0), (0.53, 0.018), (0.65, 0.072), (0.755, 0.16), (0.84, 0.28),
          (0.905, 0.42), (0.955, 0.58), (0.985, 0.75), (1.0, 0.89), (0.985, 1.0))  # fmt: skip
-_DOME = ((0.985, 0.0), (0.955, 0.32), (0.88, 0.62), (0.77, 0.86), (0.62, 0.99), (0.49, 1.0), (0.36, 0.93), (0.22, 0.75))
+_DOME = (
+    (0.985, 0.0),
+    (0.955, 0.32),
+    (0.88, 0.62),
+    (0.77, 0.86),
+    (0.62, 0.99),
+    (0.49, 1.0),
+    (0.36, 0.93),
+    (0.22, 0.75),
+)
 
 
 @dataclass(frozen=True)
@@ -159,13 +168,25 @@ def build_thorax(anatomy: Anatomy, pose: Pose, changes: Changes | None = None) -
     radius = anatomy.knob * changes.knob
     knob_x += 0.75 * (radius - anatomy.knob)
     knob = shallow.at_depth(ellipse(knob_x, knob_y, radius, 1.12 * radius), 5)
-    trunk = shallow.at_depth(ellipse(0.17 * width, carina_y + 0.13 * scale, 0.15 * width, 0.12 * scale, 0.5), 25)
+    trunk = shallow.at_depth(
+        ellipse(0.17 * width, carina_y + 0.13 * scale, 0.15 * width, 0.12 * scale, 0.5), 25
+    )
     pedicle = shallow.at_depth(_pedicle(anatomy, changes, carina_y, scale, pose), 10)
     descending = _descending(anatomy, knob_x, knob_y, height, shallow)
-    trachea = np.array([[0.0, -75.0], [0.5, -20.0], [1.5 + 3 * anatomy.unfolding, carina_y * 0.6], [4.0, carina_y]])
+    pull = 0.3 * changes.bow
+    trachea = np.array(
+        [
+            [0.0, -75.0],
+            [0.5, -20.0],
+            [1.5 + 3 * anatomy.unfolding + pull, carina_y * 0.6],
+            [4.0 + 1.3 * pull, carina_y],
+        ]
+    )
     slope = 0.075 * scale
     right_bronchus = np.array([[3.0, carina_y], [-12.0, carina_y + slope], [-27.0, carina_y + 2.0 * slope]])
-    left_bronchus = np.array([[5.0, carina_y], [24.0, carina_y + 1.1 * slope], [44.0, carina_y + 1.9 * slope]])
+    left_bronchus = np.array(
+        [[5.0, carina_y], [24.0, carina_y + 1.1 * slope], [44.0, carina_y + 1.9 * slope]]
+    )
     calibre = 8.2 if anatomy.sex == "M" else 7.0
     airways = (
         (shallow.at_depth(spline(trachea), 0), calibre),
@@ -183,7 +204,7 @@ def build_thorax(anatomy: Anatomy, pose: Pose, changes: Changes | None = None) -
 def _lung(anatomy: Anatomy, pose: Pose, changes: Changes, sign: int) -> LungSide:
     right = sign < 0
     width = anatomy.half_width * (1.0 if right else anatomy.left_ratio) * (0.9 + 0.1 * pose.inspiration)
-    width *= 1 - sign * 0.8 * pose.rotation
+    width *= 1 - sign * 0.6 * pose.rotation
     lift = changes.raise_right if right else changes.raise_left
     full = anatomy.half_width * anatomy.height_ratio * pose.inspiration
     height = full * (1.0 - 0.5 * anatomy.base_step if right else 1.0 + 0.5 * anatomy.base_step) - 0.35 * lift
@@ -207,7 +228,11 @@ def _lung(anatomy: Anatomy, pose: Pose, changes: Changes, sign: int) -> LungSide
 
 
 def _with_hilum(lung: LungSide, carina_y: float, scale: float) -> LungSide:
-    x, y = (-0.30 * lung.width, carina_y + 0.155 * scale) if lung.sign < 0 else (0.29 * lung.width, carina_y + 0.115 * scale)
+    x, y = (
+        (-0.30 * lung.width, carina_y + 0.155 * scale)
+        if lung.sign < 0
+        else (0.29 * lung.width, carina_y + 0.115 * scale)
+    )
     return replace(lung, hilum=(x, y))
 
 
@@ -219,7 +244,12 @@ def _spine(anatomy: Anatomy, changes: Changes, height: float) -> Points:
 
 
 def _heart(
-    anatomy: Anatomy, pose: Pose, changes: Changes, width: float, height: float, lungs: tuple[LungSide, LungSide]
+    anatomy: Anatomy,
+    pose: Pose,
+    changes: Changes,
+    width: float,
+    height: float,
+    lungs: tuple[LungSide, LungSide],
 ) -> Points:
     total = 2 * width * anatomy.heart_width * pose.magnification * changes.heart
     total *= 1 + 0.25 * (1 - pose.inspiration)
@@ -260,6 +290,11 @@ def _pedicle(anatomy: Anatomy, changes: Changes, carina_y: float, scale: float, 
 def _descending(anatomy: Anatomy, knob_x: float, knob_y: float, height: float, thorax: Thorax) -> Points:
     edge = knob_x + 0.75 * anatomy.knob
     bow = 9 * anatomy.unfolding
-    left = [(edge, knob_y), (edge - 1 + bow, 0.45 * height), (edge - 5 + bow, 0.68 * height), (14.0, 1.05 * height)]
+    left = [
+        (edge, knob_y),
+        (edge - 1 + bow, 0.45 * height),
+        (edge - 5 + bow, 0.68 * height),
+        (14.0, 1.05 * height),
+    ]
     right = [(-6.0, 1.05 * height), (2.0, 0.6 * height), (6.0, knob_y)]
     return thorax.at_depth(np.vstack([spline(left), spline(right)]), -35)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edge_retrieve.runtime.anatomy import Laterality
-from edge_retrieve.train.phantom.curves import Points, bounds, ellipse, spline, stream, tube, wobble
+from edge_retrieve.train.phantom.curves import bounds, ellipse, spline, stream, tube, wobble
 from edge_retrieve.train.phantom.frame import Frame, Map, blur, dome_profile
 from edge_retrieve.train.phantom.geometry import SIDES, Thorax
 
@@ -81,7 +81,7 @@ def _lungs(thorax: Thorax, frame: Frame) -> tuple[Map, dict[Laterality, Map]]:
     ):  # fmt: skip
         # One silhouette: inside another organ an organ's own edge does not show.
         filled = np.maximum(filled, np.float32(part) * dome_profile(frame.depth_inside(outline), radius))
-    aorta = np.float32(0.16) * dome_profile(half.depth_inside(thorax.descending), 14.0)
+    aorta = np.float32(0.26) * dome_profile(half.depth_inside(thorax.descending), 14.0)
     remaining = (1 - filled) * frame.enlarge(1 - aorta)
     x, y = frame.millimetres()
     full = np.zeros((frame.size, frame.size), np.float32)
@@ -93,13 +93,21 @@ def _lungs(thorax: Thorax, frame: Frame) -> tuple[Map, dict[Laterality, Map]]:
         cavity = np.vstack([lung.wall, [(0.8 * w, low + 14), (0.0, low + 22), (0.0, lung.wall[0, 1])]])
         depth = dome_profile(frame.depth_inside(cavity), 50.0)
         gap = abs(float(lung.outline[-8:, 0].mean()))
-        ramp = np.clip((lung.sign * x - np.float32(gap - 11)) / 38, 0, 1)
+        spine = np.interp(y[:, frame.size // 2], thorax.spine[:, 1], thorax.spine[:, 0]).astype(np.float32)[
+            :, None
+        ]
+        ramp = np.clip((lung.sign * (x - np.float32(0.8) * spine) - np.float32(gap - 11)) / 38, 0, 1)
         depth *= ramp * (2 - ramp) * (np.float32(0.5) + np.float32(0.5) * ramp)
         # The apices are shallow, the lower chest deep.
         part_y = np.clip(y * np.float32(1 / (0.45 * lung.height)), 0, 1)
         depth *= np.float32(0.50) + np.float32(0.50) * np.sqrt(part_y)
         crest = float(lung.dome[:, 1].min())
-        below = np.vstack([lung.dome, [(0.0, lung.dome[-1, 1] - 4), (0.0, low + 120), (1.3 * w, low + 120), (1.3 * w, low + 2)]])
+        below = np.vstack(
+            [
+                lung.dome,
+                [(0.0, lung.dome[-1, 1] - 4), (0.0, low + 120), (1.3 * w, low + 120), (1.3 * w, low + 2)],
+            ]
+        )
         dome = dome_profile(frame.depth_inside(below), 0.7 * (low - crest) + 16)
         full += depth * (1 - np.float32(0.965) * dome ** np.float32(0.8))
     full *= remaining * np.float32(0.86 * anatomy.lung_depth)
@@ -128,8 +136,11 @@ def _body(thorax: Thorax, frame: Frame) -> Map:
         shoulder = np.array([sign * (side + 18), 12.0])
         elbow = shoulder + np.array([sign * (150 - 110 * down), 120 + 160 * down])
         thick = 44 + 13 * max(anatomy.habitus, -0.5)
-        arm = tube(spline([shoulder + (-sign * 22, -4), shoulder, 0.5 * (shoulder + elbow) + (sign * 8, -4), elbow]), thick)
-        arm_depth = dome_profile(coarse.depth_inside(arm), thick) * np.float32(1.7 * thick)
+        arm = tube(
+            spline([shoulder + (-sign * 22, -4), shoulder, 0.5 * (shoulder + elbow) + (sign * 8, -4), elbow]),
+            thick,
+        )
+        arm_depth = dome_profile(coarse.depth_inside(arm), thick) * np.float32(2.15 * thick)
         body = np.maximum(body, arm_depth) + np.float32(0.35) * np.minimum(body, arm_depth)
         if anatomy.breast > 0:
             r = 52 + 0.7 * anatomy.breast
@@ -138,7 +149,11 @@ def _body(thorax: Thorax, frame: Frame) -> Map:
             sag = np.clip((y - np.float32(cy - r)) / np.float32(1.7 * r), 0, 1)
             body = body + inner * sag * np.float32(anatomy.breast * 0.6)
     rng = stream(anatomy.seed, 31)
-    body = body * (1 + np.float32(0.016) * clouds(rng, coarse.size, 2.5) + np.float32(0.012) * clouds(rng, coarse.size, 7.0))
+    body = body * (
+        1
+        + np.float32(0.016) * clouds(rng, coarse.size, 2.5)
+        + np.float32(0.012) * clouds(rng, coarse.size, 7.0)
+    )
     return frame.enlarge(blur(body.astype(np.float32), 1.0))
 
 
@@ -155,7 +170,9 @@ def _gas(thorax: Thorax, frame: Frame, study_seed: int) -> Map:
     if rng.random() < 0.75:
         width = rng.uniform(16, 38)
         cx, cy = rng.uniform(0.42, 0.62) * thorax.width, dome_y + rng.uniform(16, 24) + 0.45 * width
-        bubble = dome_profile(half.depth_inside(ellipse(cx, cy, width, 0.62 * width, rng.normal(0, 0.2))), 0.7 * width)
+        bubble = dome_profile(
+            half.depth_inside(ellipse(cx, cy, width, 0.62 * width, rng.normal(0, 0.2))), 0.7 * width
+        )
         if rng.random() < 0.55:  # upright: air over a fluid level
             level = np.float32(cy + rng.uniform(0.0, 0.35) * width)
             bubble = bubble * (y < level)
@@ -167,8 +184,3 @@ def _gas(thorax: Thorax, frame: Frame, study_seed: int) -> Map:
         shape = shape + 0.13 * radius * np.stack([wobble(rng, len(shape)), wobble(rng, len(shape))], axis=1)
         total += dome_profile(half.depth_inside(shape), radius) * np.float32(rng.uniform(0.5, 1.1) * radius)
     return frame.enlarge(blur(total, 0.8))
-
-
-def outline_points(line: Points) -> Points:
-    """Return a line's points unchanged in a fresh array."""
-    return np.array(line)

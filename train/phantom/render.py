@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.train.phantom.acquisition import draw_exposure, draw_framing, draw_pose
 from edge_retrieve.train.phantom.anatomy import draw_anatomy
 from edge_retrieve.train.phantom.detector import develop, expose, finish
@@ -28,13 +30,23 @@ def render(spec: CaseSpec, size: int = 512) -> PhantomImage:
     Raises
     ------
     ConfigError
-        The size is not usable.
+        The size or the view is not usable, or a lesion is asked for where it does not occur.
     """
+    if size < 128 or size % 4:
+        raise ConfigError(
+            f"a phantom cannot be {size} pixels wide",
+            where="size",
+            remedy="use a multiple of 4, at least 128",
+        )
+    if spec.view not in (View.PA, View.AP):
+        raise ConfigError(
+            f"a phantom cannot be taken {spec.view.value}", where="CaseSpec.view", remedy="use PA or AP"
+        )
     anatomy = draw_anatomy(spec.patient_seed)
     pose = draw_pose(spec.study_seed, spec.view)
     framing = draw_framing(spec.study_seed, spec.view)
     exposure = draw_exposure(spec.study_seed, spec.view)
-    scene = build_scene(anatomy, pose, framing, changes_of(spec.lesions), size, spec.study_seed)
+    scene = build_scene(anatomy, pose, framing, changes_of(spec.lesions), size, spec.study_seed, spec.view)
     attenuation, findings = place(scene, spec.lesions)
     signal = expose(attenuation, exposure, scene.frame, spec.study_seed)
     shown = develop(signal, anatomy, exposure, scene.frame)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_retrieve.runtime.anatomy import Box, Laterality, Region
+from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.train.phantom.acquisition import Framing, Pose
 from edge_retrieve.train.phantom.anatomy import Anatomy
 from edge_retrieve.train.phantom.bones import Skeleton, build_skeleton, render_bones
 from edge_retrieve.train.phantom.boxes import region_boxes
+from edge_retrieve.train.phantom.clutter import render_clutter
 from edge_retrieve.train.phantom.frame import Frame, Map, make_frame
 from edge_retrieve.train.phantom.geometry import Changes, Thorax, build_thorax
 from edge_retrieve.train.phantom.organs import MU_LUNG, MU_TISSUE, Organs, build_organs
@@ -53,7 +55,7 @@ class Scene:
 
 
 def build_scene(
-    anatomy: Anatomy, pose: Pose, framing: Framing, changes: Changes, size: int, study_seed: int
+    anatomy: Anatomy, pose: Pose, framing: Framing, changes: Changes, size: int, study_seed: int, view: View
 ) -> Scene:
     """Return the scene of a study. The framing follows the anatomy without lesions."""
     plain = build_thorax(anatomy, pose)
@@ -66,7 +68,12 @@ def build_scene(
     attenuation = np.float32(MU_TISSUE) * tissue + np.float32(MU_LUNG) * organs.lung
     attenuation += vessels
     # Thick tissue hardens the beam, and bone shows less in a harder beam.
-    soften = np.clip(np.float32(1.22) - tissue * np.float32(1 / 420), 0.45, 1.0) * np.clip(organs.body * np.float32(1 / 25), 0, 1)
+    soften = np.clip(np.float32(1.3) - tissue * np.float32(1 / 300), 0.42, 1.0) * np.clip(
+        organs.body * np.float32(1 / 25), 0, 1
+    )
     attenuation += render_bones(thorax, skeleton, frame) * soften
+    clutter = render_clutter(thorax, frame, study_seed, view)
+    if clutter is not None:
+        attenuation += clutter
     boxes = region_boxes(thorax, skeleton.clavicles, frame)
     return Scene(thorax, plain, skeleton, frame, organs, vessels, attenuation, boxes)

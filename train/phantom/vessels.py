@@ -53,15 +53,21 @@ def _root(lung: LungSide, rng: np.random.Generator, frame: Frame, canvas: npt.ND
     for _ in range(9):
         r = rng.uniform(2.0, 4.2)
         px, py = x - s * 2 + rng.normal(0, 6), y + rng.normal(0, 12)
-        frame.paint(canvas, ellipse(px, py, r, r * rng.uniform(1, 1.7), rng.normal(0, 0.5)), 70 + 50 * rng.random())
+        frame.paint(
+            canvas, ellipse(px, py, r, r * rng.uniform(1, 1.7), rng.normal(0, 0.5)), 70 + 50 * rng.random()
+        )
     drop = rng.uniform(38, 50)
-    artery = spline([(inner, y - 9), (x - s * 2, y + 1), (x + s * 3, y + 0.5 * drop), (x + s * 7, y + drop)], 6)
+    artery = spline(
+        [(inner, y - 9), (x - s * 2, y + 1), (x + s * 3, y + 0.5 * drop), (x + s * 7, y + drop)], 6
+    )
     frame.paint(canvas, tube(artery, np.linspace(6.5, 3.0, len(artery))), 88)
     vein = spline([(inner, y + 6), (x, y - 8), (x + s * 5, y - 24), (x + s * 11, y - 42)], 6)
     frame.paint(canvas, tube(vein, np.linspace(5.0, 1.6, len(vein))), 72)
 
 
-def _grow(lung: LungSide, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _grow(
+    lung: LungSide, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return strokes of shape [N, 3, 2] (mm) and their diameters [N] (mm).
 
     Every branch goes on a little thinner and gives off a smaller one, as arteries and veins do.
@@ -70,7 +76,9 @@ def _grow(lung: LungSide, rng: np.random.Generator) -> tuple[npt.NDArray[np.floa
     trunks = 16
     fan = np.linspace(-1.5, 1.66, trunks) + rng.normal(0, 0.1, trunks)
     up = np.stack([sign * np.cos(fan), np.sin(fan)], axis=1)
-    start = np.array([hx - 0.03 * sign * lung.width, hy]) + np.stack([np.zeros(trunks), np.sin(fan) * 16], axis=1)
+    start = np.array([hx - 0.03 * sign * lung.width, hy]) + np.stack(
+        [np.zeros(trunks), np.sin(fan) * 16], axis=1
+    )
     start += up * 4 + rng.normal(0, 3.0, (trunks, 2))
     angle = np.arctan2(up[:, 1], up[:, 0])
     length = 0.105 * lung.height * rng.uniform(0.8, 1.25, trunks)
@@ -78,13 +86,20 @@ def _grow(lung: LungSide, rng: np.random.Generator) -> tuple[npt.NDArray[np.floa
     lines, sizes = [], []
     for _ in range(_GENERATIONS):
         bend = rng.normal(0, 0.17, len(angle))
-        middle = start + 0.5 * length[:, None] * np.stack([np.cos(angle + bend), np.sin(angle + bend)], axis=1)
+        middle = start + 0.5 * length[:, None] * np.stack(
+            [np.cos(angle + bend), np.sin(angle + bend)], axis=1
+        )
         end = middle + 0.5 * length[:, None] * np.stack([np.cos(angle - bend), np.sin(angle - bend)], axis=1)
         lines.append(np.stack([start, middle, end], axis=1))
         sizes.append(diameter)
         inside = (np.abs(end[:, 0]) < lung.width * 1.02) & (end[:, 1] < lung.height * 1.05) & (end[:, 1] > -2)
         inside &= sign * end[:, 0] > 4
-        end, angle, length, diameter = end[inside], angle[inside] - bend[inside], length[inside], diameter[inside]
+        end, angle, length, diameter = (
+            end[inside],
+            angle[inside] - bend[inside],
+            length[inside],
+            diameter[inside],
+        )
         count = len(angle)
         away = np.arctan2(end[:, 1] - hy, end[:, 0] - hx)
         turn = np.angle(np.exp(1j * (away - angle)))
@@ -94,7 +109,9 @@ def _grow(lung: LungSide, rng: np.random.Generator) -> tuple[npt.NDArray[np.floa
         even = rng.random(count) < 0.3
         start = np.concatenate([end, end])
         angle = np.concatenate([go_on, leave])
-        length = np.concatenate([length * rng.uniform(0.8, 1.06, count), length * rng.uniform(0.55, 0.9, count)])
+        length = np.concatenate(
+            [length * rng.uniform(0.8, 1.06, count), length * rng.uniform(0.55, 0.9, count)]
+        )
         small = np.where(even, 0.78, rng.uniform(0.45, 0.7, count))
         diameter = np.concatenate([diameter * np.where(even, 0.8, 0.9), diameter * small])
         keep = (diameter > 0.28) & (length > 1.2)

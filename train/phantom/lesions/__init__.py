@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 
 from edge_retrieve.runtime.anatomy import Box
@@ -70,7 +71,7 @@ def place(scene: Scene, lesions: Sequence[Lesion]) -> tuple[Map, tuple[PlacedFin
     for lesion in lesions:
         effect = PAINTERS[lesion.finding](scene, lesion)
         total = total + effect.delta
-        mask = _in_field(effect.mask, scene.frame)
+        mask = _main_parts(_in_field(effect.mask, scene.frame))
         regions = implied_regions(lesion.finding, lesion.region)
         placed.append(PlacedFinding(lesion, regions, _box_of(mask, scene.boxes[lesion.region]), mask))
     return np.maximum(total, 0), tuple(placed)
@@ -81,6 +82,16 @@ def _in_field(mask: Mask, frame: Frame) -> Mask:
     inside = np.zeros_like(mask)
     inside[y1:y2, x1:x2] = mask[y1:y2, x1:x2]
     return inside
+
+
+def _main_parts(mask: Mask) -> Mask:
+    """Return a mask without the crumbs that a threshold leaves: parts below a twelfth of the largest."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    return np.asarray((areas >= areas.max() / 12)[labels] & mask)
 
 
 def _box_of(mask: Mask, otherwise: Box) -> Box:

@@ -36,7 +36,11 @@ def pacemaker(scene: Scene, lesion: Lesion) -> Effect:
     canvas = np.zeros((frame.size, frame.size), np.uint8)
     tilt = rng.normal(0, 0.35)
     can = ellipse(x, y, rx, ry, tilt, 48)
-    square = np.array([x, y]) + (can - (x, y)) * (1 + 0.08 * np.cos(4 * np.linspace(0, 2 * np.pi, 48, endpoint=False) + np.pi))[:, None]
+    square = (
+        np.array([x, y])
+        + (can - (x, y))
+        * (1 + 0.08 * np.cos(4 * np.linspace(0, 2 * np.pi, 48, endpoint=False) + np.pi))[:, None]
+    )
     frame.paint(canvas, square, 150)
     frame.paint(canvas, ellipse(x - 2, y + 2, rx * 0.62, ry * 0.5, tilt), 215)
     frame.paint(canvas, ellipse(x + 0.45 * rx, y - 0.62 * ry, 6, 4, tilt), 95)
@@ -47,21 +51,57 @@ def pacemaker(scene: Scene, lesion: Lesion) -> Effect:
     entry = [(x - s * 4, y - ry), (s * 0.55 * w, 0.06 * h), (s * 0.28 * w, 0.09 * h)]
     bridge = [] if s < 0 else [(10.0, 0.15 * h)]
     ventricle = (0.55 * hx2, bottom - 0.10 * tall)
-    leads = [spline([*entry, *bridge, svc, (0.55 * hx1, top + 0.45 * tall), (0.2 * hx1, top + 0.78 * tall), ventricle], 8)]
+    leads = [
+        spline(
+            [
+                *entry,
+                *bridge,
+                svc,
+                (0.55 * hx1, top + 0.45 * tall),
+                (0.2 * hx1, top + 0.78 * tall),
+                ventricle,
+            ],
+            8,
+        )
+    ]
     tips = [ventricle]
     if lesion.severity.value != "mild":
         tip = (0.50 * hx1, top + 0.36 * tall)
-        leads.append(spline([*entry, *bridge, (svc[0] - 3, svc[1]), (0.72 * hx1, top + 0.5 * tall), (0.45 * hx1, top + 0.58 * tall), tip], 8))
+        leads.append(
+            spline(
+                [
+                    *entry,
+                    *bridge,
+                    (svc[0] - 3, svc[1]),
+                    (0.72 * hx1, top + 0.5 * tall),
+                    (0.45 * hx1, top + 0.58 * tall),
+                    tip,
+                ],
+                8,
+            )
+        )
         tips.append(tip)
     if lesion.severity.value == "severe":
         tip3 = (0.85 * hx2, top + 0.55 * tall)
-        leads.append(spline([*entry, *bridge, (svc[0] - 1, svc[1]), (0.5 * hx1, top + 0.6 * tall), (0.2 * hx2, top + 0.62 * tall), tip3], 8))
+        leads.append(
+            spline(
+                [
+                    *entry,
+                    *bridge,
+                    (svc[0] - 1, svc[1]),
+                    (0.5 * hx1, top + 0.6 * tall),
+                    (0.2 * hx2, top + 0.62 * tall),
+                    tip3,
+                ],
+                8,
+            )
+        )
         tips.append(tip3)
-    frame.stroke(canvas, leads, 120, 1.7)
+    frame.stroke(canvas, leads, 42, 1.4)
     for tip_x, tip_y in tips:
-        frame.stroke(canvas, [np.array([(tip_x - 5, tip_y - 1), (tip_x, tip_y)])], 190, 2.8)
+        frame.stroke(canvas, [np.array([(tip_x - 4, tip_y - 1), (tip_x, tip_y)])], 120, 2.2)
     delta = blur(canvas.astype(np.float32), 0.45) * np.float32(2.6 / 255)
-    return Effect(delta, np.asarray(delta > 0.3))
+    return Effect(delta, np.asarray(delta > 0.12))
 
 
 def central_line(scene: Scene, lesion: Lesion) -> Effect:
@@ -71,15 +111,35 @@ def central_line(scene: Scene, lesion: Lesion) -> Effect:
     svc_x = float(_middle(scene, Region.SVC)[0]) - 2 + rng.normal(0, 1.5)
     route = int(rng.integers(3))
     if route == 0:  # right internal jugular
-        points = [(-0.36 * w + rng.normal(0, 6), -75.0), (-0.26 * w, -40.0), (-0.2 * w, 0.02 * h), (svc_x, 0.20 * h)]
+        points = [
+            (-0.36 * w + rng.normal(0, 6), -75.0),
+            (-0.26 * w, -40.0),
+            (-0.2 * w, 0.02 * h),
+            (svc_x, 0.20 * h),
+        ]
     elif route == 1:  # from the right arm or below the clavicle
-        points = [(-1.35 * w, 0.3 * h), (-0.95 * w, 0.09 * h), (-0.6 * w, 0.035 * h), (-0.3 * w, 0.07 * h), (svc_x - 1, 0.18 * h)]
+        points = [
+            (-1.35 * w, 0.3 * h),
+            (-0.95 * w, 0.09 * h),
+            (-0.6 * w, 0.035 * h),
+            (-0.3 * w, 0.07 * h),
+            (svc_x - 1, 0.18 * h),
+        ]
     else:  # from the left
-        points = [(1.35 * w, 0.3 * h), (0.95 * w, 0.09 * h), (0.6 * w, 0.035 * h), (0.3 * w, 0.08 * h), (0.0, 0.15 * h), (svc_x, 0.23 * h)]
+        points = [
+            (1.35 * w, 0.3 * h),
+            (0.95 * w, 0.09 * h),
+            (0.6 * w, 0.035 * h),
+            (0.3 * w, 0.08 * h),
+            (0.0, 0.15 * h),
+            (svc_x, 0.23 * h),
+        ]
     points += [(0.5 * (svc_x + tip[0]), 0.5 * (0.22 * h + tip[1])), (float(tip[0]), float(tip[1]))]
-    ordered = [points[0]] + [q for p, q in zip(points, points[1:], strict=False) if q is points[-1] or q[1] < tip[1] - 3]
-    width = graded(lesion, 1.9, 2.5, 3.2)
-    return _tube(scene, [spline(ordered, 8)], width, graded(lesion, 0.5, 0.55, 0.6))
+    ordered = [points[0]] + [
+        q for p, q in zip(points, points[1:], strict=False) if q is points[-1] or q[1] < tip[1] - 3
+    ]
+    width = graded(lesion, 1.6, 2.0, 2.5)
+    return _tube(scene, [spline(ordered, 8)], width, graded(lesion, 0.36, 0.38, 0.4))
 
 
 def tracheal_tube(scene: Scene, lesion: Lesion) -> Effect:
@@ -112,9 +172,4 @@ def enteric_tube(scene: Scene, lesion: Lesion) -> Effect:
     carina = scene.thorax.carina[1]
     points = [(2.0 + rng.normal(0, 2), -95.0), (1.0, 0.0), (6.0 + rng.normal(0, 2), carina), (10.0, 0.5 * (carina + dome)),
               (12.0, dome), (0.16 * w, dome + 0.4 * (deep - dome)), (0.36 * w, deep - 4), (0.5 * w, deep - 8)]  # fmt: skip
-    return _tube(scene, [spline(points, 10)], graded(lesion, 2.4, 3.0, 3.6), 0.42)
-
-
-def is_device_side(side: Laterality) -> bool:
-    """Return whether a device can be on a side."""
-    return side is not Laterality.MIDLINE
+    return _tube(scene, [spline(points, 10)], graded(lesion, 2.2, 2.7, 3.2), 0.32)

@@ -44,7 +44,9 @@ def graded(lesion: Lesion, mild: float, moderate: float, severe: float) -> float
 
 def rng_of(lesion: Lesion) -> np.random.Generator:
     """Return the lesion's own generator."""
-    return stream(lesion.seed, 81, sum(ord(letter) << (i % 8) for i, letter in enumerate(lesion.finding.value)))
+    return stream(
+        lesion.seed, 81, sum(ord(letter) << (i % 8) for i, letter in enumerate(lesion.finding.value))
+    )
 
 
 def visible(delta: Map, floor: float = 0.02, part: float = 0.22) -> Mask:
@@ -68,7 +70,9 @@ def inside_box(frame: Frame, box: Box) -> tuple[slice, slice]:
     return rows, columns
 
 
-def choose_point(scene: Scene, region: Region, rng: np.random.Generator, margin: float, side_only: bool = True) -> tuple[float, float]:
+def choose_point(
+    scene: Scene, region: Region, rng: np.random.Generator, margin: float, side_only: bool = True
+) -> tuple[float, float]:
     """Return a point (mm) of a lung region with aerated lung behind it, away from the region's edges.
 
     Parameters

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.train.phantom.curves import spline, wobble
-from edge_retrieve.train.phantom.frame import blur, dome_profile
+from edge_retrieve.train.phantom.frame import Map, Mask, blur, dome_profile
 from edge_retrieve.train.phantom.geometry import SIDES
 from edge_retrieve.train.phantom.lesions.effect import (
     FLUID,
@@ -29,7 +28,9 @@ def nodule(scene: Scene, lesion: Lesion) -> Effect:
     radius = graded(lesion, rng.uniform(5.0, 7.0), rng.uniform(7.5, 10.5), rng.uniform(11, 15))
     x, y = choose_point(scene, lesion.region, rng, radius + 4)
     outline = blob(rng, x, y, radius, 0.06)
-    depth = dome_profile(frame.depth_inside(outline), radius) * np.float32(2 * radius * graded(lesion, 1.25, 1.15, 1.05))
+    depth = dome_profile(frame.depth_inside(outline), radius) * np.float32(
+        2 * radius * graded(lesion, 1.25, 1.15, 1.05)
+    )
     delta = blur(depth, 0.9 / frame.pitch) * np.float32(FLUID)
     return Effect(delta, visible(delta))
 
@@ -48,8 +49,10 @@ def mass(scene: Scene, lesion: Lesion) -> Effect:
             way = np.array([np.cos(angle), np.sin(angle)])
             frame.stroke(spikes, [np.array([way * inner, way * outer]) + (x, y)], 110, 1.6)
         delta = delta + blur(spikes.astype(np.float32), 0.6) * np.float32(0.2 / 110)
-    lungs = scene.organs.sides[scene.side_of(lesion.region)]
-    delta = blur(delta, 1.2 / frame.pitch) * np.clip(lungs + np.float32(0.15), 0, 1)
+    # It takes the place of lung: none where there is no lung to replace, and no vessels within.
+    delta = blur(delta, 1.2 / frame.pitch) * np.clip(scene.organs.lung * np.float32(1 / 55), 0, 1)
+    delta = delta * _own_side(scene, lesion)
+    delta = delta - np.clip(delta * 2, 0, 0.7) * np.clip(scene.vessels, 0, 0.2)
     return Effect(delta, visible(delta, part=0.25))
 
 
@@ -68,7 +71,9 @@ def granuloma(scene: Scene, lesion: Lesion) -> Effect:
     delta = np.zeros((frame.size, frame.size), np.float32)
     for i in range(int(graded(lesion, 1, 1, rng.integers(1, 4)))):
         r = radius if i == 0 else radius * rng.uniform(0.5, 0.8)
-        spot = (x, y) if i == 0 else (x + rng.uniform(-2.2, 2.2) * radius, y + rng.uniform(-2.2, 2.2) * radius)
+        spot = (
+            (x, y) if i == 0 else (x + rng.uniform(-2.2, 2.2) * radius, y + rng.uniform(-2.2, 2.2) * radius)
+        )
         outline = blob(rng, spot[0], spot[1], r, 0.14)
         delta = np.maximum(delta, frame.fill(outline) * np.float32(graded(lesion, 0.42, 0.5, 0.6)))
     return Effect(delta, visible(delta))
@@ -91,12 +96,27 @@ def consolidation(scene: Scene, lesion: Lesion) -> Effect:
     toward = np.arctan2(y - lung.hilum[1], x - lung.hilum[0])
     for turn in rng.normal(0, 0.5, int(graded(lesion, 2, 4, 6))):
         across = np.array([-np.sin(toward), np.cos(toward)])
-        start = np.array([x, y]) + rng.normal(0, 0.3) * radius * across - rng.uniform(0.2, 0.7) * radius * np.array([across[1], -across[0]])
-        ways = [np.array([np.cos(a), np.sin(a)]) * radius * rng.uniform(0.25, 0.5) for a in toward + turn + rng.normal(0, 0.3, 2)]
-        frame.stroke(tubes, [spline([start, start + ways[0], start + ways[0] + ways[1]], 5)], 255, rng.uniform(1.3, 2.4))
-    part = part * (1 - np.float32(0.34) * blur(tubes.astype(np.float32) * np.float32(1 / 255), 1.0 / frame.pitch))
+        start = (
+            np.array([x, y])
+            + rng.normal(0, 0.3) * radius * across
+            - rng.uniform(0.2, 0.7) * radius * np.array([across[1], -across[0]])
+        )
+        ways = [
+            np.array([np.cos(a), np.sin(a)]) * radius * rng.uniform(0.25, 0.5)
+            for a in toward + turn + rng.normal(0, 0.3, 2)
+        ]
+        frame.stroke(
+            tubes,
+            [spline([start, start + ways[0], start + ways[0] + ways[1]], 5)],
+            255,
+            rng.uniform(1.3, 2.4),
+        )
+    part = part * (
+        1 - np.float32(0.34) * blur(tubes.astype(np.float32) * np.float32(1 / 255), 1.0 / frame.pitch)
+    )
     depth = scene.organs.lung * scene.organs.sides[scene.side_of(lesion.region)]
     delta = part * np.minimum(depth, np.float32(graded(lesion, 38, 58, 85))) * np.float32(FLUID)
+    delta = delta - np.float32(0.6) * part * np.clip(scene.vessels, 0, 0.2)
     return Effect(delta, visible(blur(delta, 2.0 / frame.pitch), part=0.3))
 
 
@@ -114,12 +134,23 @@ def atelectasis(scene: Scene, lesion: Lesion) -> Effect:
         drop, part = (i - 0.5) * rng.uniform(7, 12), rng.uniform(0.75, 1.0)
         half = 0.5 * length * part
         bend = rng.normal(0, 0.05) * length
-        line = spline([(x - half, y + drop - half * tilt), (x, y + drop + bend), (x + half, y + drop + half * tilt)], 8)
+        line = spline(
+            [(x - half, y + drop - half * tilt), (x, y + drop + bend), (x + half, y + drop + half * tilt)], 8
+        )
         frame.stroke(canvas, [line], 170, graded(lesion, 2.6, 3.4, 4.4) * rng.uniform(0.85, 1.15))
-    delta = blur(canvas.astype(np.float32), 0.8 / frame.pitch) * np.float32(graded(lesion, 0.17, 0.22, 0.27) / 170)
+    delta = blur(canvas.astype(np.float32), 0.8 / frame.pitch) * np.float32(
+        graded(lesion, 0.18, 0.21, 0.24) / 170
+    )
     if lesion.severity.value == "severe":
-        wedge = np.array([(x - 0.42 * length, y + 2), (x + 0.42 * length, y - 4), (x + 0.3 * length, y + 22), (x - 0.3 * length, y + 24)])
-        delta = delta + soft_fill(frame, spline(wedge, 4, closed=True), 4.0) * np.float32(0.26)
+        wedge = np.array(
+            [
+                (x - 0.42 * length, y + 2),
+                (x + 0.42 * length, y - 4),
+                (x + 0.3 * length, y + 22),
+                (x - 0.3 * length, y + 24),
+            ]
+        )
+        delta = delta + soft_fill(frame, spline(wedge, 4, closed=True), 7.0) * np.float32(0.17)
     delta = delta * np.clip(scene.organs.lung * np.float32(1 / 25), 0, 1)
     return Effect(delta, visible(delta))
 
@@ -133,11 +164,13 @@ def interstitial(scene: Scene, lesion: Lesion) -> Effect:
     outline = blob(rng, x, y, radius, 0.14)
     where = soft_fill(frame, outline, 0.2 * radius) * scene.organs.sides[scene.side_of(lesion.region)]
     where = where * np.clip(scene.organs.lung * np.float32(1 / 45), 0, 1)
-    delta = where * (network * np.float32(graded(lesion, 0.13, 0.19, 0.27)) + np.float32(graded(lesion, 0.05, 0.09, 0.14)))
+    delta = where * (
+        network * np.float32(graded(lesion, 0.13, 0.19, 0.27)) + np.float32(graded(lesion, 0.05, 0.09, 0.14))
+    )
     return Effect(delta, np.asarray(where > 0.35))
 
 
-def _reticulum(scene: Scene, rng: np.random.Generator) -> np.ndarray:  # type: ignore[type-arg]
+def _reticulum(scene: Scene, rng: np.random.Generator) -> Map:
     """Return a network of thin septa, 0 to 1: the ridges of two noise fields."""
     size, frame = scene.frame.size, scene.frame
     total = np.zeros((size, size), np.float32)
@@ -158,7 +191,9 @@ def edema(scene: Scene, lesion: Lesion) -> Effect:
         lung = scene.thorax.lung(side)
         hx, hy = lung.hilum
         distance = ((x - np.float32(hx + lung.sign * 10)) / np.float32(0.52 * lung.width)) ** 2
-        distance = distance + ((y - np.float32(hy + 0.13 * lung.height)) / np.float32(0.40 * lung.height)) ** 2
+        distance = (
+            distance + ((y - np.float32(hy + 0.13 * lung.height)) / np.float32(0.40 * lung.height)) ** 2
+        )
         haze = np.maximum(haze, np.exp(-distance * np.float32(1.15)) * (lung.sign * x > -15))
     haze = frame.enlarge(haze.astype(np.float32))
     mottle = np.clip(1 + np.float32(0.42) * clouds(rng, frame.size, 0.8), 0.1, 2.2)
@@ -174,7 +209,7 @@ def edema(scene: Scene, lesion: Lesion) -> Effect:
             long = rng.uniform(9, 19)
             frame.stroke(septa, [np.array([edge, edge - (lung.sign * long, rng.normal(0, 2))])], 255, 1.0)
     delta += septa.astype(np.float32) * np.float32(graded(lesion, 0.07, 0.1, 0.13) / 255)
-    delta += scene.vessels * haze * np.float32(graded(lesion, 0.55, 0.8, 1.0))
+    delta += np.clip(scene.vessels, 0, 0.16) * haze * np.float32(graded(lesion, 0.55, 0.8, 1.0))
     delta = delta * np.clip(scene.organs.lung * np.float32(1 / 15), 0, 1)
     return Effect(delta, np.asarray(visible(blur(delta, 4 / frame.pitch), part=0.3)))
 
@@ -190,15 +225,28 @@ def scarring(scene: Scene, lesion: Lesion) -> Effect:
         way = np.array([lung.hilum[0], lung.hilum[1]]) - start
         way = way / np.hypot(way[0], way[1]) * rng.uniform(10, 24)
         turned = way + rng.normal(0, 5, 2)
-        frame.stroke(canvas, [spline([start, start + 0.5 * way + rng.normal(0, 1.5, 2), start + turned], 5)], 200, rng.uniform(0.8, 1.7))
-    delta = blur(canvas.astype(np.float32), 0.9 / frame.pitch) * np.float32(graded(lesion, 0.26, 0.33, 0.40) / 200)
+        frame.stroke(
+            canvas,
+            [spline([start, start + 0.5 * way + rng.normal(0, 1.5, 2), start + turned], 5)],
+            200,
+            rng.uniform(0.8, 1.7),
+        )
+    delta = blur(canvas.astype(np.float32), 0.9 / frame.pitch) * np.float32(
+        graded(lesion, 0.26, 0.33, 0.40) / 200
+    )
     edge = lung.wall[lung.wall[:, 1] < 0.10 * lung.height]
     thick = graded(lesion, 3.5, 6.0, 9.0)
-    inner = edge + np.stack([np.zeros(len(edge)), thick * np.maximum(1 + 0.3 * wobble(rng, len(edge), 4), 0.2)], axis=1)
-    delta += soft_fill(frame, np.vstack([edge - (0, 2), inner[::-1]]), 1.8) * np.float32(graded(lesion, 0.16, 0.22, 0.3))
+    inner = edge + np.stack(
+        [np.zeros(len(edge)), thick * np.maximum(1 + 0.3 * wobble(rng, len(edge), 4), 0.2)], axis=1
+    )
+    delta += soft_fill(frame, np.vstack([edge - (0, 2), inner[::-1]]), 1.8) * np.float32(
+        graded(lesion, 0.16, 0.22, 0.3)
+    )
     box = scene.boxes[lesion.region]
     rows = np.arange(frame.size, dtype=np.float32)[:, None]
-    delta *= np.clip((np.float32(box.y2) - rows) / 4, 0, 1) * np.clip(scene.organs.sides[scene.side_of(lesion.region)] + 0.1, 0, 1)
+    delta *= np.clip((np.float32(box.y2) - rows) / 4, 0, 1) * np.clip(
+        scene.organs.sides[scene.side_of(lesion.region)] + 0.1, 0, 1
+    )
     return Effect(delta, visible(blur(delta, 1.2 / frame.pitch), part=0.2))
 
 
@@ -211,11 +259,14 @@ def hilar_enlargement(scene: Scene, lesion: Lesion) -> Effect:
     for dy in np.linspace(-1.05, 1.05, 4):
         x = lung.hilum[0] + lung.sign * rng.uniform(1, 7)
         r = radius * rng.uniform(0.75, 1.0)
-        total += dome_profile(frame.depth_inside(blob(rng, x, lung.hilum[1] + dy * radius, r, 0.07)), r) * np.float32(1.5 * r)
+        total += dome_profile(
+            frame.depth_inside(blob(rng, x, lung.hilum[1] + dy * radius, r, 0.07)), r
+        ) * np.float32(1.5 * r)
     delta = blur(np.minimum(total, np.float32(3.2 * radius)), 1.0 / frame.pitch) * np.float32(FLUID * 0.85)
     return Effect(delta, visible(delta))
 
 
-def region_is_hilar(region: Region) -> bool:
-    """Return whether a region is one of the two hila."""
-    return "hilar" in region.value
+def _own_side(scene: Scene, lesion: Lesion) -> Mask:
+    """Return the half of the image that a lesion's lung lies in."""
+    lung = scene.thorax.lung(scene.side_of(lesion.region))
+    return np.asarray(scene.frame.millimetres()[0] * lung.sign > 0)

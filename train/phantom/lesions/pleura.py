@@ -18,7 +18,10 @@ def effusion(scene: Scene, lesion: Lesion) -> Effect:
     rng, frame = rng_of(lesion), scene.frame
     side = scene.side_of(lesion.region)
     lung = scene.thorax.lung(side)
-    rise = graded(lesion, rng.uniform(0.13, 0.17), rng.uniform(0.23, 0.31), rng.uniform(0.38, 0.52)) * lung.height
+    rise = (
+        graded(lesion, rng.uniform(0.13, 0.17), rng.uniform(0.23, 0.31), rng.uniform(0.38, 0.52))
+        * lung.height
+    )
     edge, middle = lung.angle[1] - rise, lung.angle[1] - rise * graded(lesion, 0.16, 0.5, 0.72)
     w = lung.sign * lung.width
     surface = spline([(1.06 * w, edge - 8), (0.97 * w, edge), (0.86 * w, 0.55 * edge + 0.45 * middle), (0.62 * w, middle),
@@ -28,8 +31,8 @@ def effusion(scene: Scene, lesion: Lesion) -> Effect:
     cover = blur(frame.fill(fluid), graded(lesion, 1.6, 2.2, 3.0) / frame.pitch)
     depth = scene.organs.lung * np.clip(scene.organs.sides[side] + np.float32(0.7), 0, 1)
     delta = cover * depth * np.float32(FLUID * graded(lesion, 0.8, 0.86, 0.93))
-    own = frame.millimetres()[0] * lung.sign > 0
-    delta = delta * own
+    delta = delta - cover * np.float32(0.75) * np.clip(scene.vessels, 0, 0.25)
+    delta = delta * (frame.millimetres()[0] * lung.sign > 0)
     return Effect(delta, visible(delta, floor=0.06, part=0.12))
 
 
@@ -49,7 +52,9 @@ def pneumothorax(scene: Scene, lesion: Lesion) -> Effect:
     delta = cover * (-np.float32(0.55 * MU_LUNG) * deep - np.float32(0.92) * scene.vessels)
     canvas = np.zeros((frame.size, frame.size), np.uint8)
     frame.stroke(canvas, [line], 255, 1.3)
-    delta = delta + canvas.astype(np.float32) * np.float32(graded(lesion, 0.13, 0.15, 0.17) / 255) * (scene.organs.sides[side] > 0.5)
+    delta = delta + canvas.astype(np.float32) * np.float32(graded(lesion, 0.13, 0.15, 0.17) / 255) * (
+        scene.organs.sides[side] > 0.5
+    )
     return Effect(delta, np.asarray(cover > 0.5))
 
 

@@ -25,14 +25,14 @@ def changes_of(lesions: Sequence[Lesion]) -> Changes:
         if lesion.finding is Finding.CARDIOMEGALY:
             values["heart"] = 1 + jitter * graded(lesion, 0.24, 0.38, 0.55)
         elif lesion.finding is Finding.AORTIC_ENLARGEMENT:
-            values["knob"] = 1 + jitter * graded(lesion, 0.5, 0.85, 1.25)
+            values["knob"] = 1 + jitter * graded(lesion, 0.42, 0.66, 0.95)
         elif lesion.finding is Finding.MEDIASTINAL_WIDENING:
             values["widening"] = jitter * graded(lesion, 11, 18, 27)
         elif lesion.finding is Finding.ELEVATED_HEMIDIAPHRAGM:
             side = "raise_right" if lesion.region.laterality is Laterality.RIGHT else "raise_left"
             values[side] = jitter * graded(lesion, 28, 42, 60)
         elif lesion.finding is Finding.SCOLIOSIS:
-            values["bow"] = jitter * graded(lesion, 15, 25, 38) * (1 if rng.random() < 0.5 else -1)
+            values["bow"] = jitter * graded(lesion, 17, 27, 40) * (1 if rng.random() < 0.5 else -1)
     return Changes(**values)
 
 
@@ -46,10 +46,16 @@ def shape_effect(scene: Scene, lesion: Lesion) -> Effect:
         mask = frame.fill(thorax.knob) > 0.5
     elif lesion.finding is Finding.MEDIASTINAL_WIDENING:
         y = frame.millimetres()[1]
-        mask = (frame.fill(thorax.pedicle) > 0.5) & (y > 0.02 * thorax.height) & (y < thorax.carina[1] + 0.02 * thorax.height)
+        mask = (
+            (frame.fill(thorax.pedicle) > 0.5)
+            & (y > 0.02 * thorax.height)
+            & (y < thorax.carina[1] + 0.02 * thorax.height)
+        )
     elif lesion.finding is Finding.ELEVATED_HEMIDIAPHRAGM:
         side = scene.side_of(lesion.region)
-        mask = (frame.fill(scene.plain.lung(side).outline) > 0.5) & (frame.fill(thorax.lung(side).outline) < 0.5)
+        mask = (frame.fill(scene.plain.lung(side).outline) > 0.5) & (
+            frame.fill(thorax.lung(side).outline) < 0.5
+        )
     else:
         line = thorax.spine
         bent = np.abs(line[:, 0]) >= 0.4 * np.abs(line[:, 0]).max()

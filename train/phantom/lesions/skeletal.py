@@ -18,7 +18,7 @@ def rib_fracture(scene: Scene, lesion: Lesion) -> Effect:
     side = scene.side_of(lesion.region)
     count = int(graded(lesion, 1, 2, 3))
     first = int(rng.integers(4, 9 - count + 1))
-    at = rng.uniform(0.45, 0.95)
+    at = rng.uniform(0.35, 0.8)
     delta = np.zeros((frame.size, frame.size), np.float32)
     mask = np.zeros((frame.size, frame.size), bool)
     for rib in scene.skeleton.ribs:
@@ -40,7 +40,12 @@ def clavicle_fracture(scene: Scene, lesion: Lesion) -> Effect:
 
 
 def _break(
-    scene: Scene, line: Points, half: npt.NDArray[np.float64], middle: int, step: float, rng: np.random.Generator
+    scene: Scene,
+    line: Points,
+    half: npt.NDArray[np.float64],
+    middle: int,
+    step: float,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, npt.NDArray[np.bool_]]:  # type: ignore[type-arg]
     """Return the change where a bone is cut at a point and its outer end displaced, and the zone it lies in."""
     frame = scene.frame
@@ -55,11 +60,24 @@ def _break(
                      centre + way * gap - across * radius * 1.15, centre - way * gap - across * radius * 1.15])  # fmt: skip
     delta = -blur(frame.fill(cut), 0.5) * np.float32(0.13)
     long = radius * 2.6
-    stump = np.linspace(centre + way * gap, centre + way * (gap + long), 6) + across * step * np.linspace(0.75, 0.1, 6)[:, None]
+    stump = (
+        np.linspace(centre + way * gap, centre + way * (gap + long), 6)
+        + across * step * np.linspace(0.75, 0.1, 6)[:, None]
+    )
     frame.paint(bone, tube(stump, radius), 120)
     frame.paint(bone, tube(stump, max(radius - 1.5, 0.8)), 55)
-    frame.stroke(bone, [np.array([centre - way * gap + across * radius, centre - way * gap - across * radius])], 190, 1.6)
+    frame.stroke(
+        bone,
+        [np.array([centre - way * gap + across * radius, centre - way * gap - across * radius])],
+        190,
+        1.6,
+    )
     frame.stroke(bone, [np.array([stump[0] + across * radius, stump[0] - across * radius])], 190, 1.6)
     delta = delta + blur(bone.astype(np.float32), 0.5) * np.float32(0.2 / 120)
-    zone = frame.fill(tube(np.linspace(centre - way * (long * 0.7), centre + way * (long + gap), 6), radius + step)) > 0.5
+    zone = (
+        frame.fill(
+            tube(np.linspace(centre - way * (long * 0.7), centre + way * (long + gap), 6), radius + step)
+        )
+        > 0.5
+    )
     return np.asarray(delta, dtype=np.float32) * zone, zone
