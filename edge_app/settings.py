@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.errors import ConfigError
@@ -65,55 +66,47 @@ class Setting:
         return value
 
 
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "host",
-        "127.0.0.1",
-        "address",
-        "Address to listen on. The default is reachable from this machine only; there is no login.",
-    ),
-    Setting("port", 8080, "TCP port", "Port to listen on; 0 takes a free one.", 0, 65535),
-    Setting(
-        "root_path",
-        "",
-        "URL path",
-        "Path below which a reverse proxy serves the page, such as /xray; empty for none.",
-    ),
-    Setting(
-        "allowed_hosts",
-        "",
-        "host names, comma separated",
-        "Host names a request may be addressed to besides the one listened on and localhost; * for any.",
-    ),
-    Setting(
-        "backend",
-        Backend.AUTO.value,
-        "engine",
-        "Inference engine that runs the model.",
-        choices=tuple(backend.value for backend in Backend),
-    ),
-    Setting("require_gpu", False, "yes or no", "Refuse to start rather than compute on the CPU."),
-    Setting("max_upload_mib", 64, "MiB", "Largest request that is accepted.", 1, 4096),
-    Setting(
-        "kept_uploads", 16, "images", "Uploaded images kept for querying; the oldest goes first.", 1, 1000
-    ),
-    Setting("max_hits", 100, "studies", "Most cases one query may ask for.", 1, 10_000),
-)
+def _row(default: Value, unit: str, help: str, **bounds: Any) -> Any:
+    """Return a dataclass field that carries its row of the table."""
+    return field(default=default, metadata={"unit": unit, "help": help, **bounds})
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """The settings of one server, checked. The fields are those of `SETTINGS`."""
+    """The settings of one server, checked. Its fields are the table; `SETTINGS` lists them."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    root_path: str = ""
-    allowed_hosts: str = ""
-    backend: str = Backend.AUTO.value
-    require_gpu: bool = False
-    max_upload_mib: int = 64
-    kept_uploads: int = 16
-    max_hits: int = 100
+    host: str = _row(
+        "127.0.0.1",
+        "address",
+        "Address to listen on. The default is reachable from this machine only; there is no login.",
+    )
+    port: int = _row(8080, "TCP port", "Port to listen on; 0 takes a free one.", smallest=0, largest=65535)
+    root_path: str = _row(
+        "",
+        "URL path",
+        "Path below which a reverse proxy serves the page, such as /xray; empty for none.",
+    )
+    allowed_hosts: str = _row(
+        "",
+        "host names, comma separated",
+        "Host names a request may be addressed to besides the one listened on and localhost; * for any.",
+    )
+    backend: str = _row(
+        Backend.AUTO.value,
+        "engine",
+        "Inference engine that runs the model.",
+        choices=tuple(backend.value for backend in Backend),
+    )
+    require_gpu: bool = _row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
+    max_upload_mib: int = _row(64, "MiB", "Largest request that is accepted.", smallest=1, largest=4096)
+    kept_uploads: int = _row(
+        16,
+        "images",
+        "Uploaded images kept for querying; the oldest goes first.",
+        smallest=1,
+        largest=1000,
+    )
+    max_hits: int = _row(100, "studies", "Most cases one query may ask for.", smallest=1, largest=10_000)
 
     def __post_init__(self) -> None:
         for setting in SETTINGS:
@@ -150,3 +143,8 @@ class ServerSettings:
             # Listening everywhere: the machine's names are unknown here, unless some are given.
             return frozenset(named | {"localhost", "127.0.0.1", "::1"}) if named else frozenset({"*"})
         return frozenset(named | {"localhost", "127.0.0.1", "::1", self.host.lower()})
+
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(name=row.name, default=row.default, **row.metadata) for row in fields(ServerSettings)
+)

@@ -141,6 +141,8 @@ async function compare(hit) {
   const best = hit.regions[0];
   $("hit-title").textContent = [`${hit.rank}`, best?.finding, best && place(best), hit.score.toFixed(3), hit.patient, who(hit)].filter(Boolean).join(" · ");
   fillReport($("hit-report").querySelector(".text"), hit.report, hit.sentences);
+  $("hit-report").open = true;
+  $("hit-report").querySelector("mark")?.scrollIntoView({ block: "nearest" });
   if (question.source?.kind === "study") $("query-report").open = true;
   try {
     await hitViewer.load(api.studyImage(hit.study), hit.width, hit.height);

@@ -1,0 +1,74 @@
+"""A small real archive: toy pictures with reports, ingested into a store with the toy bundle."""
+
+import os
+
+import pytest
+from starlette.testclient import TestClient
+
+from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.ingest import ingest
+
+# Study n's right upper lung zone is as bright as this, with a nodule reported where it is above a half.
+LEVELS = (0.95, 0.9, 0.85, 0.8, 0.15, 0.12)
+NODULE = "FINDINGS: There is a nodule in the right upper lung zone. Heart size is normal."
+CLEAR = "FINDINGS: The lungs are clear. Heart size is normal."
+
+
+@pytest.fixture(scope="session")
+def archive(toy, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive")
+    for n, level in enumerate(LEVELS):
+        report = NODULE if level > 0.5 else CLEAR
+        toy.save(folder / f"case{n}.png", seed=n, report=report, right_upper_lung_zone=level)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store_path(toy, archive, tmp_path_factory):
+    path = tmp_path_factory.mktemp("stores") / "store"
+    with Workspace(path, toy.bundle.path, create=True) as workspace:
+        summary = ingest(workspace.store, workspace.encoder, [archive])
+        assert not summary.rejected
+    return path
+
+
+@pytest.fixture(scope="session")
+def workspace(toy, store_path):
+    with Workspace(store_path, toy.bundle.path) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def make_client(workspace):
+    """Return a function that starts the application with the given settings."""
+    clients = []
+
+    def make(**settings):
+        app = create_app(workspace, ServerSettings(**settings))
+        client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
+        clients.append(client)
+        return client.__enter__()
+
+    yield make
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def client(make_client):
+    return make_client()
+
+
+@pytest.fixture
+def query_image(toy, tmp_path):
+    """A picture that is not in the archive, with a bright right upper lung zone."""
+    return toy.save(tmp_path / "query.png", seed=99, right_upper_lung_zone=0.93)
+
+
+@pytest.fixture
+def plain_environment():
+    """The environment of a child process: no proxies, one thread."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}

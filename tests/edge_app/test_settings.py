@@ -1,0 +1,41 @@
+import pytest
+
+from edge_retrieve.edge_app.settings import SETTINGS, ServerSettings
+from edge_retrieve.runtime.errors import ConfigError
+
+
+def test_defaults_keep_to_this_machine():
+    settings = ServerSettings()
+    assert settings.host == "127.0.0.1"
+    assert settings.hosts == {"127.0.0.1", "localhost", "::1"}
+
+
+def test_the_default_of_every_setting_is_valid_and_reaches_the_server():
+    options = {setting.name: setting.default for setting in SETTINGS}
+    assert ServerSettings.from_options(options) == ServerSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "clue"),
+    [
+        ("port", 65536, "65535"),
+        ("port", "8080", "kind"),
+        ("port", True, "kind"),
+        ("max_hits", 0, "1 to 10000"),
+        ("backend", "abacus", "auto, cpu"),
+        ("root_path", "xray", "slash"),
+        ("root_path", "/xray/", "slash"),
+        ("colour", 1, "no such setting"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(name, value, clue):
+    with pytest.raises(ConfigError) as caught:
+        ServerSettings.from_options({name: value})
+    assert clue in str(caught.value)
+    assert name.replace("_", "-") in str(caught.value)
+
+
+def test_listening_everywhere_answers_to_any_name_unless_some_are_given():
+    assert ServerSettings(host="0.0.0.0").hosts == {"*"}
+    assert "*" not in ServerSettings(host="0.0.0.0", allowed_hosts="pacs.local").hosts
+    assert "pacs.local" in ServerSettings(allowed_hosts=" PACS.local ,").hosts
