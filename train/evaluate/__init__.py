@@ -1,0 +1,1 @@
+"""Evaluation: held-out phantoms, reports, regions on real X-rays."""
