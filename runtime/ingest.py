@@ -190,7 +190,7 @@ class _Run:
         # Identifiers made up from the pixels give way to those of a table.
         made_up = radiograph.study == uid_from_pixels(radiograph.pixels_sha256, "study")
         study = (made_up and entry.study) or radiograph.study
-        note = self._queue_report(study, entry.text)
+        _, note = self._queue_report(study, entry.text)
         self._images.append(
             _Pending(
                 path=path,
@@ -213,23 +213,25 @@ class _Run:
 
     def _take_known(self, path: Path, known: KnownImage, entry: ReportEntry) -> None:
         reason = "" if known.same_pixels else "its SOP instance is stored with other pixels, which are kept"
-        if entry.text and entry.text != self._store.report_text(known.study):
-            note = self._queue_report(known.study, entry.text)
-            if not note:
-                self._decide(path, Outcome.ACCEPTED, "report updated")
-                return
-            reason = reason or note
-        self._decide(path, Outcome.UNCHANGED, reason)
+        queued, note = self._queue_report(known.study, entry.text)
+        if queued:
+            self._decide(path, Outcome.ACCEPTED, "report updated")
+        else:
+            self._decide(path, Outcome.UNCHANGED, reason or note)
 
-    def _queue_report(self, study: str, text: str) -> str:
-        """Queue a study's report; the first of a run is kept, so that a repeated run changes nothing."""
+    def _queue_report(self, study: str, text: str) -> tuple[bool, str]:
+        """Queue a study's report where it is new; return whether it was, and what to say of it.
+
+        The first report of a run is kept, so that a repeated run changes nothing.
+        """
         if not text:
-            return ""
+            return False, ""
         if self._said.setdefault(study, text) != text:
-            return "another file gave its study a different report, which is kept"
-        if text != self._store.report_text(study):
-            self._reports[study] = text
-        return ""
+            return False, "another file gave its study a different report, which is kept"
+        if study in self._reports or text == self._store.report_text(study):
+            return False, ""
+        self._reports[study] = text
+        return True, ""
 
     def _is_pending(self, radiograph: Radiograph) -> bool:
         return any(
