@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import load_bundle
@@ -51,7 +52,8 @@ def phantom(
     as_json: bool,
 ) -> None:
     """Score retrieval and region boxes on held-out synthetic phantoms."""
-    from edge_retrieve.train.evaluate.phantom import evaluate_phantom
+    with named_extras("train"):
+        from edge_retrieve.train.evaluate.phantom import evaluate_phantom
 
     with (
         Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder,
@@ -72,7 +74,8 @@ def phantom(
 @json_option
 def regions(cases: Path, bundle_path: Path | None, backend: str, require_gpu: bool, as_json: bool) -> None:
     """Score the two lung boxes against those of a table of cases."""
-    from edge_retrieve.train.evaluate.regions import evaluate_regions
+    with named_extras("train"):
+        from edge_retrieve.train.evaluate.regions import evaluate_regions
 
     with Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder:
         report = evaluate_regions(cases, encoder).to_json()

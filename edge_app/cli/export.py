@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
+from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import json_option
 
 
@@ -28,7 +29,8 @@ def export() -> None:
 @json_option
 def onnx(checkpoint: Path, out: Path, model_id: str, as_json: bool) -> None:
     """Export the three ONNX graphs and check that they compute what the checkpoint does."""
-    from edge_retrieve.export.to_onnx import export_bundle
+    with named_extras("export"):
+        from edge_retrieve.export.to_onnx import export_bundle
 
     say(f"Exporting {checkpoint} and comparing the graphs with it …")
     bundle = export_bundle(checkpoint, out, model_id=model_id)

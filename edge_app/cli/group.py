@@ -60,8 +60,14 @@ class SafeGroup(click.Group):
 
 
 @contextmanager
-def named_extras() -> Iterator[None]:
-    """Turn the absence of an optional package into `MissingExtraError`."""
+def named_extras(extra: str = "") -> Iterator[None]:
+    """Turn the absence of an optional package into `MissingExtraError`.
+
+    Parameters
+    ----------
+    extra : str
+        The extra that brings all a command needs; by default the one that brings the package.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
@@ -70,7 +76,7 @@ def named_extras() -> Iterator[None]:
             raise
         raise MissingExtraError(
             f"this command needs the package '{package}', which is not installed",
-            remedy=f'Run: pip install "edge-retrieve[{_EXTRAS[package]}]"',
+            remedy=f'Run: pip install "edge-retrieve[{extra or _EXTRAS[package]}]"',
         ) from error
 
 

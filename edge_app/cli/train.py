@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import json_option
 
 
@@ -17,7 +18,8 @@ from edge_retrieve.edge_app.cli.options import json_option
 @json_option
 def train(config: Path, resume: bool, as_json: bool) -> None:
     """Train RRA-VL as CONFIG.json says."""
-    from edge_retrieve.train.loop import train as run
+    with named_extras("train"):
+        from edge_retrieve.train.loop import train as run
 
     with progress_bar("Training") as bar:
 

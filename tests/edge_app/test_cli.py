@@ -1,0 +1,235 @@
+"""The command line as a user meets it: output, messages, exit codes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_retrieve.edge_app.cli import main
+from edge_retrieve.edge_app.workspace import Workspace
+
+ZONE = "right upper lung zone"
+KEYS = {"rank", "study", "patient", "score", "regions", "sentences"}
+
+
+@pytest.fixture
+def run(toy):
+    def call(*arguments):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    return call
+
+
+def test_help_names_every_command(run):
+    result = run("--help")
+    assert result.exit_code == 0
+    for name in ("demo", "serve", "ingest", "query", "store", "phantom", "train", "eval", "export", "bundle"):
+        assert f"\n  {name} " in result.stdout
+    assert "Not a medical device" in result.stdout
+
+
+def test_ingest_accepts_once_and_rejects_with_the_reason(run, toy, archive, tmp_path):
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(b"this is no image")
+    arguments = (
+        "ingest",
+        archive,
+        broken,
+        "--store",
+        tmp_path / "store",
+        "--bundle",
+        toy.bundle.path,
+        "--json",
+    )
+    first = run(*arguments)
+    assert first.exit_code == 1
+    summary = json.loads(first.stdout)
+    # A bare PNG does not say its view: kept, with a flag.
+    assert (summary["accepted"], summary["flagged"], summary["rejected"], summary["unchanged"]) == (
+        0,
+        6,
+        1,
+        0,
+    )
+    assert [Path(f["path"]).name for f in summary["files"] if f["outcome"] == "rejected"] == ["broken.dcm"]
+    assert all(f["reason"] for f in summary["files"])
+    assert json.loads(run(*arguments).stdout)["unchanged"] == 6
+    stats = json.loads(run("store", "stats", "--store", tmp_path / "store", "--json").stdout)
+    assert (stats["studies"], stats["reports"]) == (6, 6)
+
+
+def test_ingest_says_the_same_to_people(run, toy, archive, tmp_path):
+    result = run("ingest", archive, "--store", tmp_path / "store", "--bundle", toy.bundle.path)
+    assert result.exit_code == 0
+    assert "0 accepted, 6 flagged, 0 rejected, 0 unchanged." in result.stdout
+    assert "unknown view" in result.stdout
+    assert "Ingesting" in result.stderr
+
+
+def test_ingest_of_an_empty_folder_fails(run, toy, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = run("ingest", tmp_path / "empty", "--store", tmp_path / "store", "--bundle", toy.bundle.path)
+    assert result.exit_code == 1
+    assert "no DICOM, PNG or JPEG" in result.stderr
+
+
+def test_query_answers_as_the_retriever_does(run, toy, store_path, query_image):
+    result = run(
+        "query",
+        query_image,
+        "--store",
+        store_path,
+        "--region",
+        ZONE.upper(),
+        "-k",
+        3,
+        "--bundle",
+        toy.bundle.path,
+        "--json",
+    )
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert len(answer["hits"]) == 3
+    assert answer["abstained"] is False
+    for hit in answer["hits"]:
+        assert hit.keys() == KEYS
+        assert hit["regions"][0].keys() == {"region", "score", "finding", "laterality", "box"}
+    assert answer["regions"] == [ZONE]
+
+
+def test_query_prints_a_table_for_people(run, toy, store_path, query_image):
+    box = ",".join(map(str, (8, 0, 16, 8)))
+    result = run("query", query_image, "--store", store_path, "--box", box, "--bundle", toy.bundle.path)
+    assert result.exit_code == 0
+    assert "Similar cases (right upper lung zone)" in result.stdout
+    assert "nodule" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "clue"),
+    [
+        ((), 2, "empty"),
+        (("--text", "nodule", "--region", "rihgt lung"), 2, "Did you mean: right lung"),
+        (("--text", "nodule", "--box", "1,2,3"), 2, "x1,y1,x2,y2"),
+        (("--text", "nodule", "--box", "1,2,3,4"), 2, "a box needs an image"),
+        (("--text", "nodule", "-k", "0"), 2, "-k"),
+        (("missing.png",), 1, "missing.png"),
+        (("--text", "nodule", "--colour", "blue"), 2, "--colour"),
+        (("--text", "nodule", "--backend", "tensorrt"), 1, "tensorrt"),
+    ],
+)
+def test_a_wrong_query_ends_with_one_message_and_the_exit_code(run, toy, store_path, arguments, code, clue):
+    result = run("query", "--store", store_path, "--bundle", toy.bundle.path, *arguments)
+    assert result.exit_code == code
+    assert clue in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_a_store_that_is_not_there(run, toy, tmp_path):
+    result = run("query", "--text", "x", "--store", tmp_path / "none", "--bundle", toy.bundle.path)
+    assert result.exit_code == 1
+    assert "there is no store here" in result.stderr
+    assert "ingest" in result.stderr
+
+
+def test_store_check_finds_damage_and_rebuild_mends_it(run, toy, archive, tmp_path):
+    store = tmp_path / "store"
+    run("ingest", archive, "--store", store, "--bundle", toy.bundle.path)
+    assert json.loads(run("store", "check", "--store", store, "--json").stdout)["sound"] is True
+    damaged = max((store / "index").iterdir(), key=lambda path: path.stat().st_size)
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 0xFF
+    damaged.write_bytes(bytes(content))
+    result = run("store", "check", "--store", store)
+    assert result.exit_code == 1
+    assert "damaged" in result.stdout
+    assert "store rebuild" in result.stdout
+    assert json.loads(run("store", "rebuild", "--store", store, "--json").stdout) == {"rebuilt": 60}
+    assert run("store", "check", "--store", store).exit_code == 0
+
+
+def test_bundle_show_and_verify(run, toy, tmp_path):
+    shown = json.loads(run("bundle", "show", toy.bundle.path, "--json").stdout)
+    assert shown["path"] == str(toy.bundle.path)
+    assert shown["model_id"] == "toy 1"
+    assert len(shown["regions"]) == 29
+    assert "training_data: none" in run("bundle", "show", toy.bundle.path).stdout
+    assert json.loads(run("bundle", "verify", toy.bundle.path, "--json").stdout)["verified"] is True
+    result = run("bundle", "verify", tmp_path / "none")
+    assert result.exit_code == 1
+    assert "no such bundle folder" in result.stderr
+
+
+def test_phantom_writes_an_archive_that_ingest_labels_synthetic(run, toy, archive, tmp_path):
+    result = run("phantom", tmp_path / "phantoms", "--studies", 2, "--seed", 1, "--json")
+    assert result.exit_code == 0
+    summary = json.loads(result.stdout)
+    assert summary["synthetic"] is True
+    assert summary["studies"] == 2
+    store = tmp_path / "store"
+    assert run("ingest", tmp_path / "phantoms", "--store", store, "--bundle", toy.bundle.path).exit_code == 0
+    with Workspace(store, toy.bundle.path) as workspace:
+        assert workspace.label.synthetic
+    run("ingest", archive, "--store", store, "--bundle", toy.bundle.path)
+    with Workspace(store, toy.bundle.path) as workspace:
+        assert not workspace.label.synthetic
+    again = run("phantom", tmp_path / "phantoms", "--studies", 2, "--seed", 1)
+    assert again.exit_code == 1
+    assert "phantoms" in again.stderr
+
+
+def test_an_unforeseen_error_is_a_message_too(run, toy, store_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("edge_retrieve.runtime.retriever.Retriever.query", fail)
+    result = run("query", "--text", "nodule", "--store", store_path, "--bundle", toy.bundle.path)
+    assert result.exit_code == 1
+    assert "ZeroDivisionError" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "extra"),
+    [
+        ("torch", ("train", "x.json"), "train"),
+        ("torch", ("export", "onnx", "x.pt", "--out", "y"), "export"),
+        ("cv2", ("phantom", "out", "--studies", "1", "--seed", "1"), "app"),
+        ("uvicorn", ("serve", "--store", "x"), "app"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(package, arguments, extra, plain_environment, tmp_path):
+    """In a process of its own where the package cannot be imported."""
+    program = (
+        "import sys\n"
+        f"sys.modules[{package!r}] = None\n"
+        "from edge_retrieve.edge_app.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        env=plain_environment,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"edge-retrieve[{extra}]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_installed_command_runs(plain_environment, toy, store_path):
+    command = Path(sys.executable).parent / "edge-retrieve"
+    if not command.exists():
+        pytest.skip(f"{command} is not installed beside this Python")
+    done = subprocess.run(
+        [command, "query", "--text", "nodule", "--store", store_path, "--bundle", toy.bundle.path, "--json"],
+        capture_output=True, text=True, env=plain_environment, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["hits"]
