@@ -21,10 +21,9 @@ from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.bundle import Bundle, Manifest, load_bundle, write_bundle
 
 SIDE, CELL, DIM = 64, 8, 8
-WORDS = (
-    "[PAD] [UNK] right left lung upper mid lower zone nodule in the is a consolidation normal heart size no"
-    " pleural effusion pneumothorax mass enlarged lungs are clear there apical small large of ."
-).split()
+VOCABULARY = """[PAD] [UNK] right left lung upper mid lower zone nodule in the is a consolidation normal heart
+size no pleural effusion pneumothorax mass enlarged lungs are clear there apical small large of ."""
+WORDS = VOCABULARY.split()
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -13,6 +13,8 @@ from edge_retrieve.runtime.store import schema
 
 DATABASE_NAME = "store.sqlite"
 
+_SQLITE_HEADER_BYTES = 100
+
 
 def make_folder(path: Path) -> None:
     """Make a store's folder, for its owner only: it holds patients' data.
@@ -36,9 +38,16 @@ def connect(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
     Raises
     ------
     StoreError
-        Where a read-only folder holds a database that was not closed properly.
+        Where the file is no database, or lies in a read-only folder and was not closed properly.
     """
     database = path / DATABASE_NAME
+    # SQLite takes a scrap of another file for an empty database, and would overwrite it.
+    if database.exists() and 0 < database.stat().st_size < _SQLITE_HEADER_BYTES:
+        raise StoreError(
+            "this is not an edge-retrieve store",
+            where=str(database),
+            remedy="Name the folder that 'edge-retrieve ingest --store' created",
+        )
     address = database.absolute().as_uri()
     if not os.access(path, os.W_OK):
         # A folder on read-only media: SQLite must be told that nobody writes beside it.
