@@ -7,113 +7,11 @@ cannot tell them apart. Matching works on `normalized` text, where abbreviations
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
-from edge_retrieve.runtime.anatomy.regions import Laterality, Region
-
-
-class Place(str, Enum):
-    """A kind of place a report names. Paired places take the value as the name of their two regions."""
-
-    UPPER = "upper lung zone"
-    MID = "mid lung zone"
-    LOWER = "lower lung zone"
-    APEX = "apical zone"
-    HILUM = "hilar structures"
-    ANGLE = "costophrenic angle"
-    DIAPHRAGM = "hemidiaphragm"
-    CLAVICLE = "clavicle"
-    LUNG = "lung"
-    RIB = "rib"
-    PLEURA = "pleura"
-    SIDE = "a side and nothing else"
-    RETROCARDIAC = "retrocardiac"
-    HEART = "heart"
-    CARDIOMEDIASTINAL = "cardiomediastinal silhouette"
-    CARDIOPULMONARY = "heart and lungs"
-    MEDIASTINUM = "mediastinum"
-    UPPER_MEDIASTINUM = "upper mediastinum"
-    AORTA = "aorta"
-    TRACHEA = "trachea"
-    CARINA = "carina"
-    SVC = "superior vena cava"
-    CAVOATRIAL = "cavoatrial junction"
-    RIGHT_ATRIUM = "right atrium"
-    SPINE = "spine"
-    ABDOMEN = "abdomen"
-    ELSEWHERE = "outside the 29 regions"
-
-
-@dataclass(frozen=True)
-class PlacePhrase:
-    """A place as named in a text.
-
-    Parameters
-    ----------
-    start, end : int
-        Half-open character range in the text searched.
-    place : Place
-    sides : tuple of Laterality
-        Sides stated, or meant by the place itself (the lingula is left); empty where none is.
-    """
-
-    start: int
-    end: int
-    place: Place
-    sides: tuple[Laterality, ...]
-
-    @property
-    def regions(self) -> tuple[Region, ...]:
-        """The regions the phrase points at; both sides where a paired place comes with no side."""
-        return regions_of(self.place, self.sides)
-
-
-RIGHT, LEFT = Laterality.RIGHT, Laterality.LEFT
-BOTH = (RIGHT, LEFT)
-
-# A rib crosses a lung and has no region of its own; pleural space shows first at its lowest point.
-_PAIRED_AS: Mapping[Place, str] = {
-    **{place: place.value for place in (
-        Place.UPPER, Place.MID, Place.LOWER, Place.APEX, Place.HILUM, Place.ANGLE, Place.DIAPHRAGM,
-        Place.CLAVICLE, Place.LUNG,
-    )},
-    Place.RIB: "lung",
-    Place.SIDE: "lung",
-    Place.PLEURA: "costophrenic angle",
-}  # fmt: skip
-
-_UNPAIRED: Mapping[Place, tuple[Region, ...]] = {
-    Place.RETROCARDIAC: (Region.LEFT_LOWER_LUNG_ZONE, Region.CARDIAC_SILHOUETTE),
-    Place.HEART: (Region.CARDIAC_SILHOUETTE,),
-    Place.CARDIOMEDIASTINAL: (Region.CARDIAC_SILHOUETTE, Region.MEDIASTINUM),
-    Place.CARDIOPULMONARY: (Region.CARDIAC_SILHOUETTE, Region.RIGHT_LUNG, Region.LEFT_LUNG),
-    Place.MEDIASTINUM: (Region.MEDIASTINUM,),
-    Place.UPPER_MEDIASTINUM: (Region.UPPER_MEDIASTINUM,),
-    Place.AORTA: (Region.AORTIC_ARCH,),
-    Place.TRACHEA: (Region.TRACHEA,),
-    Place.CARINA: (Region.CARINA,),
-    Place.SVC: (Region.SVC,),
-    Place.CAVOATRIAL: (Region.CAVOATRIAL_JUNCTION,),
-    Place.RIGHT_ATRIUM: (Region.RIGHT_ATRIUM,),
-    Place.SPINE: (Region.SPINE,),
-    Place.ABDOMEN: (Region.ABDOMEN,),
-    Place.ELSEWHERE: (),
-}
-
-
-def is_paired(place: Place) -> bool:
-    """Return whether a place exists on both sides."""
-    return place in _PAIRED_AS
-
-
-def regions_of(place: Place, sides: Sequence[Laterality] = ()) -> tuple[Region, ...]:
-    """Return the regions of a place on the given sides, on both where none is given."""
-    if place in _UNPAIRED:
-        return _UNPAIRED[place]
-    return tuple(Region(f"{side.value} {_PAIRED_AS[place]}") for side in (sides or BOTH))
-
+from edge_retrieve.runtime.anatomy.places import BOTH, LEFT, RIGHT, Place, PlacePhrase, is_paired
+from edge_retrieve.runtime.anatomy.regions import Laterality
 
 _ABBREVIATIONS: tuple[tuple[str, str], ...] = (
     (r"[\u2010-\u2015-]", " "),
@@ -129,6 +27,7 @@ _ABBREVIATIONS: tuple[tuple[str, str], ...] = (
     (r"\bcardio mediastinal\b", "cardiomediastinal"),
     (r"\bcardio pulmonary\b", "cardiopulmonary"),
     (r"\bair space\b", "airspace"),
+    (r"\bmid ?(lung|zone|chest|thorax)", r"mid \1"),
     (r"\brt\b", "right"),
     (r"\blt\b", "left"),
     (r"\bett\b", "endotracheal tube"),
@@ -148,9 +47,11 @@ def normalized(text: str) -> str:
 
 # "upper and lower lobes", "upper, middle and lower zones": the noun comes once, after the last one.
 _SHARED_NOUN = r"(?=(?:,| and| or|/)[a-z ,/]{0,40}?\b(?:lobe|lung|zone|field)s?\b)"
-_NOUN = r"(?: lung| pulmonary)?(?: (?:lobes?|lungs?|zones?|fields?|hemithorax|hemithoraces|chest|lobar))"
+_NOUN = (
+    r"(?: lung| pulmonary)?(?: (?:lobes?|lungs?|zones?|fields?|hemithorax|hemithoraces|chest|thorax|lobar))"
+)
 _PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
-    (Place.UPPER, rf"upper(?:{_NOUN}|{_SHARED_NOUN})|suprahilar|subclavicular|infraclavicular"),
+    (Place.UPPER, rf"upper(?:{_NOUN}|{_SHARED_NOUN})|subclavicular|infraclavicular"),
     (Place.MID, rf"mid(?:dle)?(?:{_NOUN}|{_SHARED_NOUN})|mid to lower lung|lingular?|(?:minor"
                 rf"|horizontal) fissure"),
     (
@@ -160,7 +61,8 @@ _PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
         r"|(?:lung )?bas(?:e|es)",
     ),
     (Place.APEX, r"(?:lung )?(?:ap(?:ex|ices|ical))(?: (?:lungs?|zones?|regions?))?"),
-    (Place.HILUM, r"(?:peri)?hil(?:um|a|ar|us)(?: (?:structures?|regions?|contours?|shadows?|lymph nodes?"
+    (Place.HILUM, r"infrahilar (?:lymph )?nodes?|(?:peri|supra|para|juxta)?hil(?:um|a|ar"
+                  r"|us)(?: (?:structures?|regions?|contours?|shadows?|lymph nodes?"
                   r"|nodes?))?"),
     (Place.ANGLE, r"(?:lateral |posterior )?(?:costophrenic|cardiophrenic) (?:angles?|sulc(?:us|i)"
                   r"|recess(?:es)?|xxxx)"
@@ -168,7 +70,7 @@ _PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
     (Place.DIAPHRAGM, r"(?:hemi)?diaphragm(?:s|atic)?(?: (?:domes?|contours?))?"),
     (Place.CLAVICLE, r"clavic(?:les?|ular)(?: heads?)?|collar ?bones?"),
     (Place.LUNG, r"lungs?(?: (?:fields?|parenchyma|zones?))?|pulmonary parenchyma|hemithora(?:x|ces)"
-                 r"|parenchymal?"),
+                 r""),
     (Place.RIB, r"(?:\d+(?:st|nd|rd|th) )?ribs?(?: cage)?"),
     (Place.PLEURA, r"pleural (?:spaces?|surfaces?|margins?|reflections?)|pleura"),
     (Place.RETROCARDIAC, r"retro ?cardiac(?: (?:region|space|area))?|behind the heart"),
@@ -193,8 +95,12 @@ _PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
     (Place.CAVOATRIAL, r"(?:cavo ?atrial|svc(?:/| )?(?:right atrial|ra|atrial)"
                        r"|superior cavoatrial) junction|atriocaval junction"),
     (Place.RIGHT_ATRIUM, r"right atri(?:um|al)"),
+    (Place.VESSELS, r"(?:central |lung |pulmonary )*(?:vasculature|vascularity|vascular(?: markings)?"
+                    r"|vessels?)"),
+    (Place.PULMONARY_ARTERY, r"(?:central |main )?pulmonary (?:arter(?:y|ies)|arterial(?: trunk)?|trunk)"),
     (Place.SPINE, r"(?:thoracic |lumbar |thoracolumbar |cervical |dorsal )?(?:spine|spinal|vertebra(?:e"
-                  r"|l)?)(?: (?:bod(?:y|ies)|column))?"),
+                  r"|l)?)(?: (?:bod(?:y|ies)|column))?"
+                  r"|thoracic (?:body|bodies|xxxx)|[tl]\d{1,2}(?: ?(?:-|and|to)? ?[tl]?\d{1,2})?"),
     (Place.ABDOMEN, r"(?:upper )?abdom(?:en|inal)|stomach|gastric(?: (?:fundus|body|bubble))?|duodenum"
                     r"|(?:(?:right|left) )?upper quadrants?|sub ?diaphragmatic|under the diaphragm"
                     r"|intraperitoneal|bowel"),

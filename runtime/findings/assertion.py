@@ -23,7 +23,7 @@ _BOUNDARY = re.compile(
 # What looks like a negation and is none.
 _PSEUDO = re.compile(
     r"\b(?:(?:no|without|not)(?: [a-z]+){0,2} (?:change[ds]?|increase|progression|worsening|improvement)"
-    r"|not (?:well|fully|completely|optimally|significantly|only)(?: (?:seen|visualized|evaluated"
+    r"|not (?:well|fully|completely|optimally|only)(?: (?:seen|visualized|evaluated"
     r"|changed))?|no comparison|not (?:seen |present )?(?:previously|before)"
     r"|no (?:prior|previous)(?: [a-z]+)?)\b"
 )
@@ -39,6 +39,8 @@ _NEGATES_BEFORE = re.compile(
     r"|demonstrated)"
     r"|(?:has|have|had)(?: [a-z]+){0,2} (?:resolved|cleared|been removed)|(?:is|are|now"
     r"|completely) (?:resolved|absent)"
+    r"|(?:is|are|was|were|appears?|remains?)(?: [a-z]+)? (?:within (?:normal limits"
+    r"|(?:the )?limits of normal)|normal|unremarkable)"
     r"|(?:has|have) been removed|(?:is|are) (?:excluded|ruled out))\b"
 )
 _DOUBTS_AFTER = re.compile(
@@ -46,7 +48,8 @@ _DOUBTS_AFTER = re.compile(
     r"|ed)?|suspected"
     r"|suspicious for|concerning for|concern for|(?:cannot|can not|difficult to|not) (?:entirely )?exclude"
     r"|versus|vs|equivocal"
-    r"|evaluate for|evaluation for|rule out|to exclude|presumed|presumably|potential(?:ly)?|represent(?:s"
+    r"|differential(?: diagnosis)?(?: includes?)?|considerations?(?: would)?(?: include)?|evaluat(?:e"
+    r"|ion) (?:for|of)|rule out|to exclude|presumed|presumably|potential(?:ly)?|represent(?:s"
     r"|ing)?"
     r"|suspicion (?:of|for)|compatible with)\b"
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from edge_retrieve.runtime.anatomy import Laterality, Region
-from edge_retrieve.runtime.anatomy.phrases import Place, PlacePhrase, is_paired, regions_of
+from edge_retrieve.runtime.anatomy.places import Place, PlacePhrase, is_paired, regions_of
 from edge_retrieve.runtime.findings.vocabulary import Assertion, Finding
 
 # Findings of one structure: the structure, whatever else the sentence names.
@@ -23,6 +23,7 @@ _FIXED: Mapping[Finding, tuple[Region, ...]] = {
     Finding.STERNAL_WIRES: (Region.MEDIASTINUM,),
     Finding.SCOLIOSIS: (Region.SPINE,),
     Finding.DEGENERATIVE_SPINE: (Region.SPINE,),
+    Finding.VERTEBRAL_DEFORMITY: (Region.SPINE,),
     Finding.ENDOTRACHEAL_TUBE: (Region.TRACHEA,),
     Finding.ENTERIC_TUBE: (Region.ABDOMEN,),
 }
@@ -39,6 +40,7 @@ _SIDED: Mapping[Finding, tuple[Place, ...]] = {
     Finding.PULMONARY_EDEMA: (Place.LUNG,),
     Finding.EMPHYSEMA: (Place.LUNG,),
     Finding.HYPERINFLATION: (Place.LUNG,),
+    Finding.LOW_LUNG_VOLUMES: (Place.LUNG,),
 }
 # Devices with no side in the sentence are somewhere, not on both sides.
 _NEEDS_SIDE = frozenset(
@@ -74,6 +76,8 @@ def regions_for(finding: Finding, assertion: Assertion, places: Sequence[PlacePh
     if finding is Finding.CENTRAL_LINE:
         # The tip counts, not the vein the line came through.
         return _unique(region for place in places if place.place in _LINE_TIPS for region in place.regions)
+    if finding is Finding.HYPERINFLATION and any(place.place is Place.DIAPHRAGM for place in places):
+        return regions_of(Place.DIAPHRAGM, _sides(places))  # a flattened diaphragm
     if finding in _SIDED:
         sides = _sides(places)
         if not sides and finding in _NEEDS_SIDE and assertion is not Assertion.ABSENT:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from edge_retrieve.runtime.anatomy.phrases import Place
+from edge_retrieve.runtime.anatomy.places import Place
 from edge_retrieve.runtime.findings.vocabulary import Finding
 
 
@@ -28,7 +28,10 @@ class Quality(str, Enum):
     DEGENERATIVE = "degenerative"
     CURVED = "curved"
     THICKENED = "thickened"
-    HYPEREXPANDED = "hyperexpanded"
+    FLATTENED = "flattened"
+    DEFORMED = "deformed"
+    CONGESTED = "congested"
+    BORDERLINE = "borderline"
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
     (Finding.CONSOLIDATION,
      r"(?:airspace )?consolidat(?:ions?|ive)(?: (?:opacity|opacities|changes?|process))?|pneumonias?"
      r"|bronchopneumonia"
-     r"|infiltrat(?:es?|ion|ions|ive)|airspace (?:disease|opacity|opacities|process|filling)"
-     r"|alveolar (?:opacity|opacities|disease)"),
+     r"|infiltrat(?:es?|ion|ions|ive)|airspace (?:disease|process|filling)"
+     r"|alveolar disease"),
     (Finding.INTERSTITIAL_OPACITY,
      r"(?:reticul(?:ar|onodular)|interstitial) (?:[a-z]+ )?(?:opacity|opacities|markings?|prominence"
      r"|pattern|changes?|disease"
@@ -66,7 +69,8 @@ _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
      r"|(?:pulmonary )?fibrosis"
      r"|reticulation|septal (?:lines|thickening)|kerley b lines|(?:increased|prominent|coarse"
      r"|coarsened) interstitium"),
-    (Finding.OPACITY, r"(?:opacity|opacities|opacification|opacified|densit(?:y|ies)|haziness|haze)"),
+    (Finding.OPACITY, r"(?:(?:airspace|alveolar) )?(?:opacity|opacities|opacification|opacified"
+                      r"|(?:radio)?densit(?:y|ies)|haziness|haze)"),
     (Finding.ATELECTASIS,
      r"atelecta(?:sis|tic|ses)(?: (?:changes?|bands?|opacity|opacities))?|(?:lobar )?collapsed?(?! of)"
      r"|volume loss|collapse"),
@@ -78,8 +82,21 @@ _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
                         r"|chronic obstructive[a-z ]{0,20}disease|copd"),
     (Finding.HYPERINFLATION, r"hyper ?(?:inflat(?:ion|ed)|expan(?:sion|ded)|expanded|lucent|aerat(?:ed"
                              r"|ion))|(?:large|increased) lung volumes"
-                             r"|air trapping|flatten(?:ed|ing)(?: of)?(?: the)?(?: (?:bilateral|both|right"
-                             r"|left))? (?:hemi)?diaphragms?"),
+                             r"|air trapping|over ?(?:expanded|inflated)"),
+    (
+        Finding.LOW_LUNG_VOLUMES,
+        r"(?:low|decreas(?:ed|ing)|diminished|reduced|small) (?:lung|inspiratory) (?:volumes?|lines)"
+        r"|hypo ?(?:inflat(?:ion|ed)|ventilat(?:ion|ory|ed))|low volume lungs"
+        r"|lung volumes are (?:\w+ )?(?:low|decreased|diminished|reduced|small)"
+        r"|(?:shallow|poor|low) inspirat(?:ion|ory)(?: effort)?|hypoaerat(?:ion|ed)|under ?(?:inflated"
+        r"|inflation)",
+    ),
+    (
+        Finding.VERTEBRAL_DEFORMITY,
+        r"kypho(?:sis|tic)(?: (?:deformity|curvature))?|(?:anterior )?wedg(?:e|ing)(?: (?:deformity"
+        r"|deformities|compression|fractures?))+"
+        r"|(?:vertebral|compression)(?: body)? (?:fractures?|deformit(?:y|ies)|deformity)",
+    ),
     (Finding.SCARRING, r"scar(?:s|ring|red)?|fibro(?:tic|nodular|calcific)(?: (?:changes?|scarring|opacity"
                        r"|opacities|densities))?|cicatri\w+"
                        r"|fibrous (?:changes?|bands?)"),
@@ -97,7 +114,7 @@ _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
     (Finding.HIATAL_HERNIA, r"(?:hiatal|hiatus|paraesophageal) hernias?"),
     (Finding.SCOLIOSIS, r"(?:levo|dextro|kypho|dextro ?|rotary )?(?:scoliosis|scoliotic)(?: (?:curvature"
                         r"|deformity))?|dextrocurvature|levocurvature"),
-    (Finding.DEGENERATIVE_SPINE, r"spondylo(?:sis|tic)(?: changes?)?|osteophyt(?:es?|osis"
+    (Finding.DEGENERATIVE_SPINE, r"spondyl(?:osis|otic|itic)(?: changes?)?|osteophyt(?:es?|osis"
                                  r"|ic)(?: (?:formation|changes?|spurring))?"
                                  r"|(?:disc|disk) space narrowing|diffuse idiopathic skeletal hyperostosis"
                                  r"|dish|degenerative disc disease"),
@@ -122,9 +139,16 @@ _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
     (Quality.ELEVATED, r"elevat(?:ed|ion)|raised|high riding"),
     (Quality.BLUNTED, r"blunt(?:ed|ing)"),
     (Quality.FRACTURED, r"fractur(?:es?|ed)"),
-    (Quality.DEGENERATIVE, r"degenerative(?: (?:changes?|disease|spurring|endplate changes?))?|spurring"
+    (Quality.DEGENERATIVE, r"(?:degenerative|degeneration|endplate)(?: (?:changes?|disease|spurring"
+                           r"|endplate changes?))?|spurring"
                            r"|spurs"),
     (Quality.CURVED, r"curvature|curved"),
+    (Quality.FLATTENED, r"flatten(?:ed|ing)"),
+    (Quality.DEFORMED, r"deform(?:ity|ities|ed)|wedg(?:ed|ing)|loss of (?:vertebral )?height|compressed"
+                       r"|depressions?"),
+    (Quality.CONGESTED, r"engorge(?:d|ment)|congest(?:ed|ion)|increased?|indistinct(?:ness)?"
+                        r"|cephalization"),
+    (Quality.BORDERLINE, r"borderline|(?:is|are|and) large"),
     (Quality.THICKENED, r"thicken(?:ed|ing)"),
 )  # fmt: skip
 _TERMS = tuple((names, re.compile(rf"\b(?:{pattern})(?![a-z])")) for names, pattern in _TERM_PATTERNS)
@@ -138,6 +162,8 @@ COMPOSED: Mapping[Quality, Mapping[Place, Finding]] = {
         Place.MEDIASTINUM: Finding.MEDIASTINAL_WIDENING,
         Place.UPPER_MEDIASTINUM: Finding.MEDIASTINAL_WIDENING,
         Place.AORTA: Finding.AORTIC_ENLARGEMENT,
+        Place.PULMONARY_ARTERY: Finding.HILAR_ENLARGEMENT,
+        Place.VESSELS: Finding.PULMONARY_EDEMA,
     },
     Quality.WIDENED: {
         Place.MEDIASTINUM: Finding.MEDIASTINAL_WIDENING,
@@ -154,17 +180,41 @@ COMPOSED: Mapping[Quality, Mapping[Place, Finding]] = {
     },
     Quality.ELEVATED: {Place.DIAPHRAGM: Finding.ELEVATED_HEMIDIAPHRAGM},
     Quality.BLUNTED: {Place.ANGLE: Finding.PLEURAL_EFFUSION},
-    Quality.FRACTURED: {Place.RIB: Finding.RIB_FRACTURE, Place.CLAVICLE: Finding.CLAVICLE_FRACTURE},
+    Quality.FRACTURED: {
+        Place.RIB: Finding.RIB_FRACTURE,
+        Place.CLAVICLE: Finding.CLAVICLE_FRACTURE,
+        Place.SPINE: Finding.VERTEBRAL_DEFORMITY,
+    },
     Quality.DEGENERATIVE: {Place.SPINE: Finding.DEGENERATIVE_SPINE},
     Quality.CURVED: {Place.SPINE: Finding.SCOLIOSIS},
     Quality.THICKENED: {Place.PLEURA: Finding.PLEURAL_THICKENING},
-    Quality.HYPEREXPANDED: {Place.LUNG: Finding.HYPERINFLATION},
+    Quality.FLATTENED: {Place.DIAPHRAGM: Finding.HYPERINFLATION},
+    Quality.DEFORMED: {
+        Place.SPINE: Finding.VERTEBRAL_DEFORMITY,
+        Place.RIB: Finding.RIB_FRACTURE,
+        Place.CLAVICLE: Finding.CLAVICLE_FRACTURE,
+    },
+    Quality.CONGESTED: {Place.VESSELS: Finding.PULMONARY_EDEMA},
+    Quality.BORDERLINE: {Place.HEART: Finding.CARDIOMEGALY, Place.CARDIOMEDIASTINAL: Finding.CARDIOMEGALY},
 }
+
+
+# Phrases that contain the name of a finding and mean something else.
+_OTHERWISE = re.compile(
+    r"\b(?:pericardial effusions?|mass effect|subcutaneous emphysema"
+    r"|soft tissue emphysema)(?![a-z])"
+)
 
 
 def find_terms(text: str) -> tuple[Term, ...]:
     """Return the findings and qualities named in `normalized` text, of two that overlap the longer."""
-    terms = [Term(m.start(), m.end(), names) for names, rule in _TERMS for m in rule.finditer(text)]
+    taken = [(m.start(), m.end()) for m in _OTHERWISE.finditer(text)]
+    terms = [
+        Term(m.start(), m.end(), names)
+        for names, rule in _TERMS
+        for m in rule.finditer(text)
+        if not any(start <= m.start() < end for start, end in taken)
+    ]
     kept: list[Term] = []
     for term in sorted(terms, key=lambda t: (t.start - t.end, t.start)):
         if all(term.end <= other.start or other.end <= term.start for other in kept):

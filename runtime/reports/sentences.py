@@ -26,6 +26,10 @@ _SPLIT = re.compile(
 _LIST_MARK = re.compile(r"^(?:\(?\d+[.)]|[-*•])\s*")
 
 
+# No radiologist writes a sentence of this many characters; text without full stops is cut, at a space.
+_LONGEST = 1000
+
+
 def split_sections(text: str) -> Iterator[tuple[Section, str]]:
     """Yield the sections of a report with their text; text before any header counts as findings."""
     start, section = 0, Section.FINDINGS
@@ -47,5 +51,10 @@ def split_sentences(text: str) -> Iterator[str]:
     for end in [match.end() for match in _SPLIT.finditer(text)] + [len(text)]:
         sentence = _LIST_MARK.sub("", re.sub(r"\s+", " ", text[start:end]).strip())
         start = end
+        while len(sentence) > _LONGEST:
+            cut = sentence.rfind(" ", 1, _LONGEST)
+            cut = cut if cut > 0 else _LONGEST
+            yield sentence[:cut]
+            sentence = sentence[cut:].lstrip()
         if re.search(r"[A-Za-z]", sentence):
             yield sentence

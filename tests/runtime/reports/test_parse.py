@@ -67,6 +67,16 @@ def stated(text: str, assertion: Assertion = Assertion.PRESENT) -> set[tuple[str
         ("Left chest pacemaker, leads in the right atrium.", {("pacemaker", "left upper lung zone")}),
         ("No change in the small right effusion.", {("pleural effusion", "right costophrenic angle")}),
         ("Calcified granuloma.", {("calcified granuloma", "")}),
+        (
+            "Small effusion on the right and opacity in the left mid and lower lung zones.",
+            {("pleural effusion", "right costophrenic angle")}
+            | {("opacity", f"left {zone} lung zone") for zone in ("mid", "lower")},
+        ),
+        ("Left midlung scar.", {("scarring", "left mid lung zone")}),
+        ("Compression deformity of T12.", {("vertebral deformity", "spine")}),
+        ("The lungs are hypoinflated.", {("low lung volumes", f"{side} lung") for side in ("right", "left")}),
+        ("Opacity in the left base, likely scarring.", {("opacity", "left lower lung zone")}),
+        ("Pericardial effusion.", set()),
         ("Tortuous and calcified thoracic aorta.",
          {("aortic enlargement", "aortic arch"), ("aortic calcification", "aortic arch")}),
     ],

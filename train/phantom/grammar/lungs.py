@@ -60,7 +60,7 @@ LUNGS: Mapping[Finding, Templates] = {
         (
             "There is {sev} {loc} consolidation.",
             "{sev} airspace consolidation is seen {in}.",
-            "{loc} airspace opacity with air bronchograms.",
+            "{loc} airspace disease with air bronchograms.",
             "{sev} focal consolidation {in}.",
             "{loc} pneumonia.",
             "Patchy airspace disease {in}.",
