@@ -177,6 +177,7 @@ class _Run:
             entry = self._source.for_file(path)
             radiograph = load_radiograph(path, view=entry.view if entry else None)
             if entry is None or not entry.text:
+                # A file the sources know by its study alone: by then its view has been read already.
                 entry = self._source.for_study(radiograph.study) or entry or NOTHING
         except (PixelError, ConfigError) as error:
             self._decide(path, Outcome.REJECTED, str(error))

@@ -6,7 +6,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from edge_retrieve.runtime.errors import ConfigError
@@ -87,16 +87,15 @@ class ReportSource:
         ConfigError
             Where its report cannot be read.
         """
-        if self._table is not None:
-            entry = self._table.for_file(path)
-            if entry is not None:
-                return entry
-        folders = [self._folder, path.parent] if self._folder is not None else [path.parent]
-        for folder in folders:
-            text = _read_report(folder / f"{path.stem}.txt")
+        entry = self._table.for_file(path) if self._table is not None else None
+        if entry is not None and entry.text:
+            return entry
+        # A row without a report still tells view and patient; the text may lie beside the image.
+        for folder in (self._folder, path.parent):
+            text = _read_report(folder / f"{path.stem}.txt") if folder is not None else None
             if text is not None:
-                return ReportEntry(text)
-        return None
+                return replace(entry or NOTHING, text=text)
+        return entry
 
     def for_study(self, study: str) -> ReportEntry | None:
         """Return what is said of a study by its identifier; None where nothing is."""

@@ -94,6 +94,8 @@ def search(
         for partition in sides
     ]
     studies = np.unique(np.concatenate(proposed)) if proposed else np.zeros(0, np.int64)
+    if not len(studies):
+        return Ranked(studies, np.zeros(0, np.float32), np.zeros((0, len(probes)), np.float32))
     if exclude:
         studies = studies[~np.isin(studies, list(exclude))]
     by_probe = np.full((len(studies), len(probes)), np.nan, np.float32)

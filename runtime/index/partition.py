@@ -117,13 +117,18 @@ class Partition:
         scores : float32 array of shape [n]
             Exact inner products; of a study with several rows, the best.
         """
-        studies, scores = [], []
+        if self._rows_per_study == 1 and not len(self.tail.vectors.rows):
+            numbers = self.base.top(query, count)
+            scores = self.base.vectors.rows[numbers] @ query
+            order = np.argsort(-scores, kind="stable")
+            return self.base.vectors.studies[numbers[order]], scores[order]
+        studies, each_scores = [], []
         for segment in (self.base, self.tail):
             # A study may own several rows (two frontal images): ask for as many more.
             numbers = segment.top(query, count * self._rows_per_study)
             studies.append(segment.vectors.studies[numbers])
-            scores.append(segment.vectors.rows[numbers] @ query)
-        all_studies, all_scores = np.concatenate(studies), np.concatenate(scores)
+            each_scores.append(segment.vectors.rows[numbers] @ query)
+        all_studies, all_scores = np.concatenate(studies), np.concatenate(each_scores)
         order = np.argsort(-all_scores, kind="stable")
         _, first = np.unique(all_studies[order], return_index=True)
         best = order[np.sort(first)][:count]

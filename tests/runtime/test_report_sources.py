@@ -110,3 +110,11 @@ def test_what_does_not_exist_is_named(tmp_path):
 def test_short_rows_have_empty_cells(tmp_path):
     source = table(tmp_path, "file,report,patient\na,text\n")
     assert source.for_file(Path("a.png")) == ReportEntry("text")
+
+
+def test_a_row_without_a_report_leaves_the_text_beside_the_image(tmp_path):
+    source = table(tmp_path, "file,view,report\na,PA,\nb,AP,in the table\n")
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("beside")
+    assert source.for_file(tmp_path / "a.png") == ReportEntry("beside", view=View.PA)
+    assert source.for_file(tmp_path / "b.png") == ReportEntry("in the table", view=View.AP)
