@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import ArchiveError
@@ -51,6 +52,10 @@ class ReportScores:
     skipped: int
     location: Scores
     finding_location: Scores
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as JSON-ready values, named as in the command line's contract."""
+        return asdict(self)
 
 
 def evaluate_reports(path: Path) -> ReportScores:
