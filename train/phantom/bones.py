@@ -15,6 +15,8 @@ from edge_retrieve.train.phantom.geometry import SIDES, Thorax
 
 _FULL = 0.75
 """Excess attenuation that a full byte of a bone canvas stands for."""
+_VERTEBRA = ((-1, -1), (-0.88, 0), (-1, 1), (0, 1.04), (1, 1), (0.88, 0), (1, -1), (0, -0.96))
+"""A vertebral body from the front, in parts of its half width and half height."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,21 @@ def build_skeleton(thorax: Thorax) -> Skeleton:
 def _clavicle_line(thorax: Thorax, side: Laterality) -> Points:
     sign = -1 if side is Laterality.RIGHT else 1
     rng = stream(thorax.anatomy.seed, 41)
-    lift = rng.normal(0, 5)
     w, h = thorax.width, thorax.height
-    base = 0.16 * h + lift - 14 * (thorax.pose.arms_down - 0.3)
+    base = 0.16 * h + rng.normal(0, 5) - 14 * (thorax.pose.arms_down - 0.3)
     rise = 0.155 * w + 16 * (1 - thorax.pose.inspiration)
-    points = [(0.16 * w, base), (0.33 * w, base - 0.30 * rise), (0.55 * w, base - 0.42 * rise),
-              (0.78 * w, base - 0.9 * rise), (0.98 * w, base - 1.25 * rise), (1.12 * w, base - 1.2 * rise)]  # fmt: skip
+    shape = ((0.16, 0.0), (0.33, 0.30), (0.55, 0.42), (0.78, 0.9), (0.98, 1.25), (1.12, 1.2))
+    points = [(u * w, base - v * rise) for u, v in shape]
     line = spline(points, 6) * np.array([sign, 1.0])
     depth = np.interp(np.abs(line[:, 0]), [0.16 * w, 1.1 * w], [70, 5])
     lift = np.minimum(depth * thorax.pose.lordosis, max(base - 0.06 * h, 0.0))  # they stay in view
-    return line + np.stack([depth * thorax.pose.rotation, -lift], axis=1)
+    return np.asarray(line + np.stack([depth * thorax.pose.rotation, -lift], axis=1))
 
 
 def _clavicle_width(thorax: Thorax, n: int) -> npt.NDArray[np.float64]:
     size = 1.0 if thorax.anatomy.sex == "M" else 0.86
-    return np.interp(np.linspace(0, 1, n), [0, 0.08, 0.3, 0.6, 0.9, 1], [7, 8.5, 5.8, 5.2, 6.5, 5.5]) * size
+    places = np.linspace(0, 1, n)
+    return np.asarray(np.interp(places, [0, 0.08, 0.3, 0.6, 0.9, 1], [7, 8.5, 5.8, 5.2, 6.5, 5.5]) * size)
 
 
 def _rib(thorax: Thorax, side: Laterality, number: int) -> Rib:
@@ -120,9 +122,8 @@ def render_bones(thorax: Thorax, skeleton: Skeleton, frame: Frame) -> Map:
     density = thorax.anatomy.bone
     for rib in skeleton.ribs:
         weight = density * (0.45 if rib.number == 1 else 1.0)
-        _shell(
-            frame, back, rib.line[: rib.turn + 1], rib.half_width[: rib.turn + 1], 70 * weight, 55 * weight
-        )
+        rear = slice(0, rib.turn + 1)
+        _shell(frame, back, rib.line[rear], rib.half_width[rear], 70 * weight, 55 * weight)
         fade = weight * (0.75 if rib.number > 1 else 0.8)
         _shell(frame, front, rib.line[rib.turn :], rib.half_width[rib.turn :], 68 * fade, 52 * fade)
     for side in SIDES:
@@ -156,34 +157,31 @@ def _shoulders(thorax: Thorax, frame: Frame, canvas: npt.NDArray[np.uint8], dens
         sign = -1 if side is Laterality.RIGHT else 1
         out = w * (1.17 - 0.12 * down)
         top = 0.02 * h
-        blade = [(out - 10, top + 2), (out + 8, top + 22), (out - 2, top + 42), (out - 16, top + 0.30 * h),
-                 (out - 0.20 * w - 12, top + 0.60 * h), (out - 0.30 * w, top + 0.54 * h), (out - 0.46 * w, top + 0.16 * h),
-                 (out - 0.42 * w, top + 10), (out - 0.2 * w, top + 0)]  # fmt: skip
+        blade = [
+            (out - 10, top + 2), (out + 8, top + 22), (out - 2, top + 42), (out - 16, top + 0.30 * h),
+            (out - 0.20 * w - 12, top + 0.60 * h), (out - 0.30 * w, top + 0.54 * h),
+            (out - 0.46 * w, top + 0.16 * h), (out - 0.42 * w, top + 10), (out - 0.2 * w, top),
+        ]  # fmt: skip
         flip = np.array([sign, 1.0])
         outline = spline(blade, 5, closed=True) * flip
         frame.paint(canvas, outline, 17 * density)
         frame.stroke(canvas, [spline(blade[1:6], 5) * flip], 48 * density, 3.0)
         frame.stroke(canvas, [spline(blade[5:], 5) * flip], 28 * density, 1.6)
-        spine = (
-            spline(
-                [
-                    (out - 0.42 * w, top + 0.10 * h),
-                    (out - 0.2 * w, top + 4),
-                    (out + 6, top - 14),
-                    (out + 22, top - 8),
-                ],
-                6,
-            )
-            * flip
-        )
+        ridge = [
+            (out - 0.42 * w, top + 0.10 * h),
+            (out - 0.2 * w, top + 4),
+            (out + 6, top - 14),
+            (out + 22, top - 8),
+        ]
+        spine = spline(ridge, 6) * flip
         _shell(frame, canvas, spine, np.linspace(2.5, 8, len(spine)), 56 * density, 42 * density)
         head = np.array([out + 32, top + 18])
         elbow = head + np.array([150 - 110 * down, 130 + 160 * down])
         direction = (elbow - head) / np.hypot(*(elbow - head))
         shaft = np.linspace(head + direction * 16, elbow, 12) * flip
         _shell(frame, canvas, shaft, np.linspace(16, 11.5, 12), 110 * density, 66 * density)
-        frame.paint(canvas, ellipse(*head, 24, 24) * flip, 92 * density)
-        frame.paint(canvas, ellipse(*head, 22, 22) * flip, 78 * density)
+        frame.paint(canvas, ellipse(head[0], head[1], 24, 24) * flip, 92 * density)
+        frame.paint(canvas, ellipse(head[0], head[1], 22, 22) * flip, 78 * density)
 
 
 def _spine(thorax: Thorax, frame: Frame) -> Map:
@@ -202,18 +200,7 @@ def _spine(thorax: Thorax, frame: Frame) -> Map:
         yy = y - depth * thorax.pose.lordosis * 0.3
         wide = float(np.interp(level, [-5, 0, 4, 16], [12, 15.5, 15.5, 22]))
         tall = 0.43 * step
-        box = np.array(
-            [
-                (-wide, -tall),
-                (-0.88 * wide, 0),
-                (-wide, tall),
-                (0, 1.04 * tall),
-                (wide, tall),
-                (0.88 * wide, 0),
-                (wide, -tall),
-                (0, -0.96 * tall),
-            ]
-        )
+        box = np.array(_VERTEBRA) * (wide, tall)
         turn = np.array([[1, slope], [-slope, 1]])
         centre = np.array([x, yy])
         half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 80 * density)
@@ -222,24 +209,14 @@ def _spine(thorax: Thorax, frame: Frame) -> Map:
             pedicle = ellipse(s * 0.62 * wide, -0.35 * tall, 3.6, 5.2) @ turn + centre
             half.paint(rims, pedicle, 12 * density)
             half.stroke(rims, [pedicle], 40 * density, 1.8, closed=True)
-            wing = tube(
-                spline(
-                    [
-                        (s * wide * 0.8, -0.2 * tall),
-                        (s * wide * 1.35, -0.35 * tall),
-                        (s * (wide + 13), -0.55 * tall),
-                    ],
-                    4,
-                ),
-                np.linspace(4.2, 3, 9),
-            )
+            reach = [(0.8 * wide, -0.2 * tall), (1.35 * wide, -0.35 * tall), (wide + 13, -0.55 * tall)]
+            wing = tube(spline(reach, 4) * (s, 1), np.linspace(4.2, 3, 9))
             if level >= 0:
                 half.paint(rims, wing @ turn + centre, 16 * density)
         process = ellipse(-0.7 * thorax.pose.rotation * 40, 0.75 * tall, 3.0, 7.5) @ turn + centre
         half.paint(rims, process, 24 * density)
         half.stroke(rims, [process], 34 * density, 1.6, closed=True)
     # Vertebral bodies are round: densest in the middle, with no edge to speak of.
-    total = blur(bodies.astype(np.float32), 4.5 / half.pitch) + blur(
-        rims.astype(np.float32), 1.0 * half.size / 256
-    )
+    total = blur(bodies.astype(np.float32), 4.5 / half.pitch)
+    total += blur(rims.astype(np.float32), half.size / 256)
     return frame.enlarge(total * np.float32(_FULL * 0.72 / 255))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Laterality, Region
-from edge_retrieve.train.phantom.curves import Points, bounds
+from edge_retrieve.train.phantom.curves import Points, bounds, shifted, tube
 from edge_retrieve.train.phantom.frame import Frame
 from edge_retrieve.train.phantom.geometry import SIDES, LungSide, Thorax
 
@@ -106,15 +106,9 @@ def _midline(thorax: Thorax, frame: Frame) -> dict[Region, Points]:
     domes = min(bounds(frame.to_pixels(lung.dome))[1] for lung in thorax.lungs)
     left_edge = max(px2, kx2)
     spine = thorax.spine[thorax.spine[:, 1] < height + 60]
-    down = thorax.trachea_top
     pedicle_left = _rect(px1, 0.02 * height, left_edge, cy + 0.02 * height)
     boxes = {
-        Region.TRACHEA: np.vstack(
-            [
-                trachea[trachea[:, 1] > down] + (calibre + 3, 0),
-                trachea[trachea[:, 1] > down] - (calibre + 3, 0),
-            ]
-        ),
+        Region.TRACHEA: tube(trachea[trachea[:, 1] > thorax.trachea_top], calibre + 3),
         Region.CARINA: _rect(cx - 16, cy - 10, cx + 16, cy + 16),
         Region.AORTIC_ARCH: _rect(min(cx - 6, kx1), ky1 - 5, kx2 + 3, ky2 + 7),
         Region.UPPER_MEDIASTINUM: pedicle_left,
@@ -123,7 +117,7 @@ def _midline(thorax: Thorax, frame: Frame) -> dict[Region, Points]:
         Region.CAVOATRIAL_JUNCTION: _rect(hx1 - 2, hy1 + 0.08 * tall, hx1 + 32, hy1 + 0.34 * tall),
         Region.RIGHT_ATRIUM: _rect(hx1 - 2, hy1 + 0.20 * tall, 2.0, hy1 + 0.88 * tall),
         Region.CARDIAC_SILHOUETTE: thorax.heart,
-        Region.SPINE: np.vstack([spine + (21, 0), spine - (21, 0)]),
+        Region.SPINE: np.vstack([shifted(spine, 21), shifted(spine, -21)]),
     }
     pixels = {region: frame.to_pixels(points) for region, points in boxes.items()}
     pixels[Region.ABDOMEN] = _rect(left, domes, right, frame.field[3])

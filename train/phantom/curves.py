@@ -23,8 +23,10 @@ def stream(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([abs(int(part)) * 2 + (part < 0) for part in key]))
 
 
-def spline(points: Sequence[Sequence[float]] | Points, steps: int = 8, closed: bool = False) -> Points:
-    """Return a centripetal-free (uniform) Catmull-Rom curve through `points`.
+def spline(
+    points: Sequence[Sequence[float] | Points] | Points, steps: int = 8, closed: bool = False
+) -> Points:
+    """Return a uniform Catmull-Rom curve through `points`.
 
     Parameters
     ----------
@@ -54,6 +56,11 @@ def ellipse(x: float, y: float, rx: float, ry: float, turn: float = 0.0, n: int 
     px, py = rx * np.cos(angle), ry * np.sin(angle)
     c, s = np.cos(turn), np.sin(turn)
     return np.stack([x + c * px - s * py, y + s * px + c * py], axis=1)
+
+
+def shifted(points: Points, dx: float, dy: float = 0.0) -> Points:
+    """Return points moved by an offset."""
+    return np.asarray(points + np.array([dx, dy]))
 
 
 def normals(line: Points) -> Points:

@@ -34,7 +34,7 @@ def expose(attenuation: Map, exposure: Exposure, frame: Frame, study_seed: int) 
     signal = signal + noise * np.sqrt(signal / photons + np.float32((2.0 / float(photons)) ** 2))
     y = np.linspace(-0.5, 0.5, frame.size, dtype=np.float32)[:, None]
     signal = signal * (1 + np.float32(exposure.heel) * y)
-    return -cv2.log(np.maximum(signal, np.float32(1e-4)))
+    return np.asarray(-cv2.log(np.maximum(signal, np.float32(1e-4))))
 
 
 def reference(anatomy: Anatomy, exposure: Exposure) -> tuple[float, float]:
@@ -60,7 +60,7 @@ def develop(signal: Map, anatomy: Anatomy, exposure: Exposure, frame: Frame) -> 
     lung, dense = reference(anatomy, exposure)
     value = (signal - np.float32(lung)) * np.float32(1 / max(dense - lung, 0.2))
     value = np.clip(value, -1.6, 2.5)
-    # Dynamic range compression: part of the low frequencies goes, more of it where the beam hardly gets through.
+    # Dynamic range compression: part of the low frequencies goes.
     low = blur(value, 38 * scale)
     value = value - np.float32(exposure.equalise * 0.6) * (np.clip(low, -0.3, 2.5) - np.float32(0.45))
     fine = value - blur(value, exposure.sharpen_radius * scale)
@@ -72,7 +72,7 @@ def develop(signal: Map, anatomy: Anatomy, exposure: Exposure, frame: Frame) -> 
         clahe = cv2.createCLAHE(clipLimit=2.0, tileGridSize=(4, 4))
         local = clahe.apply((shown * 65535).astype(np.uint16)).astype(np.float32) * np.float32(1 / 65535)
         shown = shown + np.float32(exposure.local_contrast) * (local - shown)
-    return shown
+    return np.asarray(shown)
 
 
 def _knees(shown: Map) -> Map:
@@ -81,7 +81,8 @@ def _knees(shown: Map) -> Map:
     over = np.maximum(shown - high, 0)
     under = np.maximum(low - shown, 0)
     middle = np.clip(shown, low, high)
-    return middle + (1 - high) * (1 - cv2.exp(-over / (1 - high))) - low * (1 - cv2.exp(-under / low))
+    white = (1 - high) * (1 - cv2.exp(-over / (1 - high)))
+    return np.asarray(middle + white - low * (1 - cv2.exp(-under / low)))
 
 
 def finish(shown: Map, exposure: Exposure, frame: Frame) -> tuple[npt.NDArray[np.uint16], float, float]:

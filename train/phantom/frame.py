@@ -43,7 +43,13 @@ class Frame:
     def to_pixels(self, points: Points | Sequence[Sequence[float]]) -> Points:
         """Return points in pixels (pixel ``c`` spans ``c`` to ``c + 1``)."""
         array = np.asarray(points, dtype=np.float64)
-        return array @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return np.asarray(array @ self.matrix[:, :2].T + self.matrix[:, 2])
+
+    def to_millimetres(self, x: float, y: float) -> tuple[float, float]:
+        """Return a place given in pixels in millimetres."""
+        inverse = cv2.invertAffineTransform(self.matrix)
+        place = inverse @ np.array([x, y, 1.0])
+        return float(place[0]), float(place[1])
 
     def _fixed(self, points: Points) -> npt.NDArray[np.int32]:
         limit = float(4 * self.size << _SHIFT)
@@ -56,7 +62,7 @@ class Frame:
         canvas = np.zeros((self.size, self.size), np.uint8)
         for outline in outlines:
             cv2.fillPoly(canvas, [self._fixed(outline)], 255, cv2.LINE_AA, _SHIFT)
-        return canvas.astype(np.float32) * np.float32(1 / 255)
+        return np.asarray(canvas.astype(np.float32) * np.float32(1 / 255))
 
     def paint(self, canvas: npt.NDArray[np.uint8], outline: Points, value: float) -> None:
         """Fill a closed outline with a value, 0 to 255, in place."""
@@ -94,7 +100,9 @@ class Frame:
         inside = (canvas > 127).astype(np.uint8)
         distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
         # An outline that covers the whole image has no edge: OpenCV then answers with a huge number.
-        return np.minimum(distance, np.float32(4 * self.size)).astype(np.float32) * np.float32(self.pitch)
+        return np.asarray(
+            np.minimum(distance, np.float32(4 * self.size)) * np.float32(self.pitch), dtype=np.float32
+        )
 
     def at(self, level: int) -> Frame:
         """Return the same view on a grid `level` times coarser."""
@@ -121,13 +129,14 @@ class Frame:
 @lru_cache(maxsize=8)
 def _centres(size: int) -> tuple[Map, Map]:
     centre = np.arange(size, dtype=np.float32) + np.float32(0.5)
-    return np.meshgrid(centre, centre)  # type: ignore[return-value]
+    x, y = np.meshgrid(centre, centre)
+    return x, y
 
 
 def dome_profile(distance: Map, radius: float) -> Map:
     """Return the depth profile, 0 to 1, of a body with an edge rounded at `radius` millimetres."""
     part = np.clip(distance * np.float32(1 / radius), 0, 1)
-    return np.sqrt(part * (2 - part))
+    return np.asarray(np.sqrt(part * (2 - part)))
 
 
 def blur(image: Map, sigma: float) -> Map:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_retrieve.runtime.anatomy import Box, Laterality, Region
+from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.train.phantom.acquisition import Framing, Pose
 from edge_retrieve.train.phantom.anatomy import Anatomy
@@ -15,7 +15,8 @@ from edge_retrieve.train.phantom.bones import Skeleton, build_skeleton, render_b
 from edge_retrieve.train.phantom.boxes import region_boxes
 from edge_retrieve.train.phantom.clutter import render_clutter
 from edge_retrieve.train.phantom.frame import Frame, Map, make_frame
-from edge_retrieve.train.phantom.geometry import Changes, Thorax, build_thorax
+from edge_retrieve.train.phantom.geometry import Thorax, build_thorax
+from edge_retrieve.train.phantom.mediastinum import Changes
 from edge_retrieve.train.phantom.organs import MU_LUNG, MU_TISSUE, Organs, build_organs
 from edge_retrieve.train.phantom.vessels import render_vessels
 
@@ -49,10 +50,6 @@ class Scene:
     attenuation: Map
     boxes: Mapping[Region, Box]
 
-    def side_of(self, region: Region) -> Laterality:
-        """Return the side of a paired region."""
-        return region.laterality
-
 
 def build_scene(
     anatomy: Anatomy, pose: Pose, framing: Framing, changes: Changes, size: int, study_seed: int, view: View
@@ -68,10 +65,9 @@ def build_scene(
     attenuation = np.float32(MU_TISSUE) * tissue + np.float32(MU_LUNG) * organs.lung
     attenuation += vessels
     # Thick tissue hardens the beam, and bone shows less in a harder beam.
-    soften = np.clip(np.float32(1.3) - tissue * np.float32(1 / 300), 0.42, 1.0) * np.clip(
-        organs.body * np.float32(1 / 25), 0, 1
-    )
-    attenuation += render_bones(thorax, skeleton, frame) * soften
+    soften = np.clip(np.float32(1.3) - tissue * np.float32(1 / 300), 0.42, 1.0)
+    inside = np.clip(organs.body * np.float32(1 / 25), 0, 1)
+    attenuation += render_bones(thorax, skeleton, frame) * soften * inside
     clutter = render_clutter(thorax, frame, study_seed, view)
     if clutter is not None:
         attenuation += clutter

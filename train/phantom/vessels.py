@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,7 +35,7 @@ def render_vessels(thorax: Thorax, organs: Organs, frame: Frame) -> Map:
     diameter = np.concatenate([part[1] for part in grown])
     edges = np.quantile(diameter, np.linspace(0, 1, _BINS + 1) ** 0.5)
     for layer, canvas in enumerate(layers):
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             chosen = np.flatnonzero((diameter >= low) & (diameter < high + 1e-9))[layer::3]
             if len(chosen):
                 mean = float(diameter[chosen].mean())
@@ -43,7 +45,8 @@ def render_vessels(thorax: Thorax, organs: Organs, frame: Frame) -> Map:
     total += blur(hila.astype(np.float32) * np.float32(0.5 / 255), 1.6 * frame.size / 512)
     aerated = np.clip(organs.lung * np.float32(1 / 70), 0, 1)
     mottle = clouds(stream(thorax.anatomy.seed, 52), frame.size, frame.size / 512 * 1.1)
-    return (total + np.float32(0.016) * mottle * aerated) * np.minimum(aerated * np.float32(1.25), 1)
+    total += np.float32(0.016) * mottle * aerated
+    return np.asarray(total * np.minimum(aerated * np.float32(1.25), 1))
 
 
 def _root(lung: LungSide, rng: np.random.Generator, frame: Frame, canvas: npt.NDArray[np.uint8]) -> None:

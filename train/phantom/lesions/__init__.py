@@ -11,7 +11,7 @@ from edge_retrieve.runtime.anatomy import Box
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.phantom.frame import Frame, Map, Mask
-from edge_retrieve.train.phantom.lesions import devices, opacities, pleura, skeletal
+from edge_retrieve.train.phantom.lesions import devices, diffuse, focal, pleura, skeletal
 from edge_retrieve.train.phantom.lesions.effect import Painter
 from edge_retrieve.train.phantom.lesions.shape import changes_of, shape_effect
 from edge_retrieve.train.phantom.scene import Scene
@@ -20,15 +20,15 @@ from edge_retrieve.train.phantom.spec import PLACEMENTS, Lesion, PlacedFinding, 
 __all__ = ["PAINTERS", "changes_of", "check", "place"]
 
 PAINTERS: Mapping[Finding, Painter] = {
-    Finding.NODULE: opacities.nodule,
-    Finding.MASS: opacities.mass,
-    Finding.CALCIFIED_GRANULOMA: opacities.granuloma,
-    Finding.CONSOLIDATION: opacities.consolidation,
-    Finding.ATELECTASIS: opacities.atelectasis,
-    Finding.INTERSTITIAL_OPACITY: opacities.interstitial,
-    Finding.PULMONARY_EDEMA: opacities.edema,
-    Finding.SCARRING: opacities.scarring,
-    Finding.HILAR_ENLARGEMENT: opacities.hilar_enlargement,
+    Finding.NODULE: focal.nodule,
+    Finding.MASS: focal.mass,
+    Finding.CALCIFIED_GRANULOMA: focal.granuloma,
+    Finding.CONSOLIDATION: focal.consolidation,
+    Finding.ATELECTASIS: focal.atelectasis,
+    Finding.INTERSTITIAL_OPACITY: diffuse.interstitial,
+    Finding.PULMONARY_EDEMA: diffuse.edema,
+    Finding.SCARRING: diffuse.scarring,
+    Finding.HILAR_ENLARGEMENT: focal.hilar_enlargement,
     Finding.PLEURAL_EFFUSION: pleura.effusion,
     Finding.PNEUMOTHORAX: pleura.pneumothorax,
     Finding.RIB_FRACTURE: skeletal.rib_fracture,
@@ -43,7 +43,7 @@ PAINTERS: Mapping[Finding, Painter] = {
     Finding.ELEVATED_HEMIDIAPHRAGM: shape_effect,
     Finding.SCOLIOSIS: shape_effect,
 }
-"""How each finding is painted. The last five change the geometry (`changes_of`) and only report their mask."""
+"""How each finding is painted. The last five change the geometry and only report their mask."""
 
 
 def check(lesions: Sequence[Lesion]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.train.phantom.curves import Points, stream, wobble
@@ -71,7 +72,7 @@ def inside_box(frame: Frame, box: Box) -> tuple[slice, slice]:
 
 
 def choose_point(
-    scene: Scene, region: Region, rng: np.random.Generator, margin: float, side_only: bool = True
+    scene: Scene, region: Region, rng: np.random.Generator, margin: float
 ) -> tuple[float, float]:
     """Return a point (mm) of a lung region with aerated lung behind it, away from the region's edges.
 
@@ -79,15 +80,12 @@ def choose_point(
     ----------
     margin : float
         Distance wanted from the region's edges, millimetres; given up where the region is too small.
-    side_only : bool
-        Whether the point must lie in the lung's outline.
     """
     frame, box = scene.frame, scene.boxes[region]
     rows, columns = inside_box(frame, box)
     depth = scene.organs.lung[rows, columns]
     weight = np.clip(depth / max(float(depth.max()), 1e-6) - 0.45, 0, None)
-    if side_only:
-        weight = weight * (scene.organs.sides[scene.side_of(region)][rows, columns] > 0.5)
+    weight = weight * (scene.organs.sides[region.laterality][rows, columns] > 0.5)
     inset = margin / frame.pitch
     y = np.arange(rows.start, rows.stop)[:, None] + 0.5
     x = np.arange(columns.start, columns.stop)[None, :] + 0.5
@@ -98,10 +96,12 @@ def choose_point(
     total = flat.sum()
     chosen = int(rng.choice(flat.size, p=flat / total)) if total > 0 else flat.size // 2
     row, column = divmod(chosen, depth.shape[1])
-    pixel = np.array([columns.start + column + 0.5, rows.start + row + 0.5])
-    inverse = np.linalg.inv(frame.matrix[:, :2])
-    point = inverse @ (pixel - frame.matrix[:, 2])
-    return float(point[0]), float(point[1])
+    return frame.to_millimetres(columns.start + column + 0.5, rows.start + row + 0.5)
+
+
+def blank(frame: Frame) -> npt.NDArray[np.uint8]:
+    """Return an empty canvas to draw on."""
+    return np.zeros((frame.size, frame.size), np.uint8)
 
 
 def soft_fill(frame: Frame, outline: Points, softness: float) -> Map:

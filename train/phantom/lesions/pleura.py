@@ -16,16 +16,19 @@ from edge_retrieve.train.phantom.spec import Lesion
 def effusion(scene: Scene, lesion: Lesion) -> Effect:
     """Return fluid with a meniscus: a blunted angle up to half the lung."""
     rng, frame = rng_of(lesion), scene.frame
-    side = scene.side_of(lesion.region)
+    side = lesion.region.laterality
     lung = scene.thorax.lung(side)
-    rise = (
-        graded(lesion, rng.uniform(0.13, 0.17), rng.uniform(0.23, 0.31), rng.uniform(0.38, 0.52))
-        * lung.height
-    )
+    part = graded(lesion, rng.uniform(0.13, 0.17), rng.uniform(0.23, 0.31), rng.uniform(0.38, 0.52))
+    rise = part * lung.height
     edge, middle = lung.angle[1] - rise, lung.angle[1] - rise * graded(lesion, 0.16, 0.5, 0.72)
     w = lung.sign * lung.width
-    surface = spline([(1.06 * w, edge - 8), (0.97 * w, edge), (0.86 * w, 0.55 * edge + 0.45 * middle), (0.62 * w, middle),
-                      (0.34 * w, middle + 2), (0.14 * w, middle - 0.07 * rise), (0.0, middle - 0.1 * rise)], 6)  # fmt: skip
+    surface = spline(
+        [
+            (1.06 * w, edge - 8), (0.97 * w, edge), (0.86 * w, 0.55 * edge + 0.45 * middle),
+            (0.62 * w, middle), (0.34 * w, middle + 2), (0.14 * w, middle - 0.07 * rise), (0.0, middle - 0.1 * rise),
+        ],
+        6,
+    )  # fmt: skip
     low = lung.angle[1] + 30
     fluid = np.vstack([surface, [(0.0, low), (1.1 * w, low)]])
     cover = blur(frame.fill(fluid), graded(lesion, 1.6, 2.2, 3.0) / frame.pitch)
@@ -39,7 +42,7 @@ def effusion(scene: Scene, lesion: Lesion) -> Effect:
 def pneumothorax(scene: Scene, lesion: Lesion) -> Effect:
     """Return air in the pleural space: a thin line, and no vessels beyond it."""
     rng, frame = rng_of(lesion), scene.frame
-    side = scene.side_of(lesion.region)
+    side = lesion.region.laterality
     lung = scene.thorax.lung(side)
     gap = graded(lesion, rng.uniform(12, 16), rng.uniform(20, 27), rng.uniform(34, 46))
     reach = graded(lesion, rng.uniform(0.30, 0.4), rng.uniform(0.45, 0.6), rng.uniform(0.75, 0.92))

@@ -10,8 +10,8 @@ from edge_retrieve.runtime.anatomy import Laterality
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.phantom.curves import tube
 from edge_retrieve.train.phantom.frame import Mask
-from edge_retrieve.train.phantom.geometry import Changes
 from edge_retrieve.train.phantom.lesions.effect import Effect, graded, rng_of
+from edge_retrieve.train.phantom.mediastinum import Changes
 from edge_retrieve.train.phantom.scene import Scene
 from edge_retrieve.train.phantom.spec import Lesion
 
@@ -52,7 +52,7 @@ def shape_effect(scene: Scene, lesion: Lesion) -> Effect:
             & (y < thorax.carina[1] + 0.02 * thorax.height)
         )
     elif lesion.finding is Finding.ELEVATED_HEMIDIAPHRAGM:
-        side = scene.side_of(lesion.region)
+        side = lesion.region.laterality
         mask = (frame.fill(scene.plain.lung(side).outline) > 0.5) & (
             frame.fill(thorax.lung(side).outline) < 0.5
         )
