@@ -8,8 +8,6 @@ import re
 import zlib
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pydicom
 from pydicom import uid
 
@@ -18,7 +16,7 @@ from edge_retrieve.runtime.preprocess import checks
 from edge_retrieve.runtime.preprocess.assemble import Identity, assemble
 from edge_retrieve.runtime.preprocess.colour import to_grey
 from edge_retrieve.runtime.preprocess.decode import Colour, Grey, decode
-from edge_retrieve.runtime.preprocess.grayscale import display_table
+from edge_retrieve.runtime.preprocess.grayscale import count_codes, display_table
 from edge_retrieve.runtime.preprocess.header import Header
 from edge_retrieve.runtime.preprocess.orientation import (
     MAX_ASPECT,
@@ -154,18 +152,10 @@ def _display(
         if coloured:
             flags.append(Flag.COLOUR)
         return pixels
-    table = display_table(header, picture.form, _histogram(picture), where)
+    table = display_table(header, picture.form, count_codes(picture.codes, picture.form.bits), where)
     applied.extend(table.applied)
     flags.extend(table.flags)
     return table.intensity[picture.codes]
-
-
-def _histogram(picture: Grey) -> npt.NDArray[np.int64]:
-    """Count the pixels of each code, a block of rows at a time: `bincount` widens its input to 64 bits."""
-    counts = np.zeros(2**picture.form.bits, dtype=np.int64)
-    for start in range(0, picture.codes.shape[0], 256):
-        counts += np.bincount(picture.codes[start : start + 256].ravel(), minlength=counts.size)
-    return counts
 
 
 def _geometry(

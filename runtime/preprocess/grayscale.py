@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.errors import UnreadableFileError
 from edge_retrieve.runtime.preprocess.checks import check_not_blank
 from edge_retrieve.runtime.preprocess.header import Header
-from edge_retrieve.runtime.preprocess.types import Flag
+from edge_retrieve.runtime.preprocess.types import Flag, UIntImage
 
 Values = npt.NDArray[np.float64]
 
@@ -115,6 +115,17 @@ def display_table(
     if np.unique(display[shown]).size < FEW_GREY_LEVELS:
         flags.append(Flag.LOW_DETAIL)
     return DisplayTable(display.astype(np.float32), tuple(applied), tuple(flags))
+
+
+def count_codes(codes: UIntImage, bits: int) -> npt.NDArray[np.int64]:
+    """Count the pixels of each code, shape [2 ** bits].
+
+    A block of rows at a time: `bincount` widens its input to 64 bits.
+    """
+    counts = np.zeros(2**bits, dtype=np.int64)
+    for start in range(0, codes.shape[0], 256):
+        counts += np.bincount(codes[start : start + 256].ravel(), minlength=counts.size)
+    return counts
 
 
 def clipped_range(values: Values, histogram: npt.NDArray[np.int64]) -> tuple[float, float]:

@@ -13,7 +13,12 @@ from edge_retrieve.runtime.errors import PixelError, UnreadableFileError, Unsupp
 from edge_retrieve.runtime.preprocess import checks
 from edge_retrieve.runtime.preprocess.assemble import Identity, assemble
 from edge_retrieve.runtime.preprocess.colour import to_grey
-from edge_retrieve.runtime.preprocess.grayscale import CLIPPED_FRACTION, FEW_GREY_LEVELS, clipped_range
+from edge_retrieve.runtime.preprocess.grayscale import (
+    CLIPPED_FRACTION,
+    FEW_GREY_LEVELS,
+    clipped_range,
+    count_codes,
+)
 from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph, View
 
@@ -100,32 +105,39 @@ def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[F
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), cover).convert("RGB")
         applied.append("alpha composed over black")
     if image.mode in {"I;16", "I;16B", "I;16L", "I;16N", "I"}:
-        levels = np.asarray(image).astype(np.int64)
-        checks.check_not_blank(levels, where)
-        pixels = _wide(levels, applied, flags)
+        levels = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+        counts = count_codes(levels, 16)
+        table = _wide(counts, where, applied, flags)
+        pixels, grey_levels = table[levels], np.unique(table[counts > 0]).size
     elif image.mode in {"L", "1"}:
-        levels = np.asarray(image.convert("L"))
-        pixels = levels.astype(np.float32) / np.float32(255)
+        plain = image.convert("L")
+        pixels = (np.arange(256, dtype=np.float32) / np.float32(255))[np.asarray(plain)]
+        grey_levels = sum(count > 0 for count in plain.histogram())
         applied.append("range: 0 to 255 as stored")
     else:
-        pixels, coloured = to_grey(np.asarray(image.convert("RGB")))
+        colours = image.convert("RGB")
+        pixels, coloured = to_grey(np.asarray(colours))
+        grey_levels = sum(count > 0 for count in colours.convert("L").histogram())
         applied.append("range: 0 to 255 as stored")
         applied.append("colour reduced to luminance (BT.601)")
         if coloured:
             flags.append(Flag.COLOUR)
     checks.check_not_blank(pixels, where)
-    if np.unique(pixels).size < FEW_GREY_LEVELS:
+    if grey_levels < FEW_GREY_LEVELS:
         flags.append(Flag.LOW_DETAIL)
     return pixels
 
 
-def _wide(levels: npt.NDArray[np.int64], applied: list[str], flags: list[Flag]) -> FloatImage:
-    """Scale a 16-bit picture: full scale where it is used, else the range of its detector values."""
-    if int(levels.max()) >= _DETECTOR_RANGE:
+def _wide(
+    counts: npt.NDArray[np.int64], where: str, applied: list[str], flags: list[Flag]
+) -> npt.NDArray[np.float32]:
+    """Return the intensity of each 16-bit level: full scale where it is used, else the detector's range."""
+    values = np.arange(counts.size, dtype=np.float64)
+    checks.check_not_blank(values[counts > 0], where)
+    if counts[_DETECTOR_RANGE:].any():
         applied.append("range: 0 to 65535 as stored")
-        return np.asarray(np.clip(levels / 65535.0, 0.0, 1.0), dtype=np.float32)
-    histogram = np.bincount(np.maximum(levels, 0).ravel(), minlength=_DETECTOR_RANGE)
-    low, high = clipped_range(np.arange(histogram.size, dtype=np.float64), histogram)
+        return np.asarray(values / 65535.0, dtype=np.float32)
+    low, high = clipped_range(values, counts)
     applied.append(f"range: {low:g} to {high:g} ({CLIPPED_FRACTION:.1%} clipped at each end, 16-bit file)")
     flags.append(Flag.NO_WINDOW)
-    return np.asarray(np.clip((levels - low) / (high - low), 0.0, 1.0), dtype=np.float32)
+    return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0), dtype=np.float32)
