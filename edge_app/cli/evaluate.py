@@ -75,10 +75,11 @@ def phantom(
 def regions(cases: Path, bundle_path: Path | None, backend: str, require_gpu: bool, as_json: bool) -> None:
     """Score the two lung boxes against those of a table of cases."""
     with named_extras("train"):
-        from edge_retrieve.train.evaluate.regions import evaluate_regions
+        from edge_retrieve.train.evaluate.regions import FLAG_BELOW, evaluate_regions
 
     with Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder:
-        report = evaluate_regions(cases, encoder).to_json()
+        flag_below = encoder.bundle.manifest.thresholds.get("box_score_flag", FLAG_BELOW)
+        report = evaluate_regions(cases, encoder, flag_below=flag_below).to_json()
     _show(report, as_json)
 
 

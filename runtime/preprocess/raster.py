@@ -125,7 +125,7 @@ def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[F
     checks.check_not_blank(pixels, where)
     if grey_levels < FEW_GREY_LEVELS:
         flags.append(Flag.LOW_DETAIL)
-    return pixels
+    return np.asarray(pixels, dtype=np.float32)
 
 
 def _wide(
