@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_retrieve.edge_app.labels import ArchiveLabel, write_label
+from edge_retrieve.edge_app.labels import ArchiveLabel, read_label, write_label
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import load_bundle
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import ConfigError, StoreError
 from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.reports import ParsedReport, parse_report
@@ -22,7 +22,8 @@ SEED = 7
 NEW_CASES_SEED = 8
 NEW_CASES = 16  # studies of other patients, to ask with
 PIXELS = 512  # side of a phantom
-NAME = "demo"
+
+_LABEL = ArchiveLabel(name="demo", synthetic=True)
 
 # Easily seen, and in regions that have a twin on the other side.
 _WELL_SEEN = (Finding.CONSOLIDATION, Finding.MASS, Finding.PLEURAL_EFFUSION, Finding.NODULE)
@@ -93,16 +94,23 @@ def prepare(folder: DemoFolder, progress_bar: ProgressBar) -> None:
         Where a file cannot be written or read.
     """
     _render(folder.archive, folder.studies, SEED, "Rendering synthetic X-rays", progress_bar)
-    _render(folder.new_cases, NEW_CASES, NEW_CASES_SEED, "Rendering new cases to ask with", progress_bar)
-    _drop_foreign_store(folder)
+    # So few that starting processes for them would take longer than rendering them.
+    _render(folder.new_cases, NEW_CASES, NEW_CASES_SEED, "Rendering new cases", progress_bar, workers=1)
+    _clear_store(folder)
     with Workspace(folder.store, create=True) as workspace:
         if workspace.store.count() < folder.studies:
             with progress_bar("Reading the archive into the store") as advance:
                 ingest(workspace.store, workspace.encoder, [folder.archive], progress=advance)
-        write_label(folder.store, ArchiveLabel(name=NAME, synthetic=True))
 
 
-def _render(out: Path, studies: int, seed: int, description: str, progress_bar: ProgressBar) -> None:
+def _render(
+    out: Path,
+    studies: int,
+    seed: int,
+    description: str,
+    progress_bar: ProgressBar,
+    workers: int | None = None,
+) -> None:
     if out.is_dir():
         return
     # Only the demonstration renders phantoms in this house, and it needs OpenCV to do so.
@@ -122,18 +130,27 @@ def _render(out: Path, studies: int, seed: int, description: str, progress_bar: 
             remedy="Name another --dir",
         ) from error
     with progress_bar(description) as advance:
-        write_archive(unfinished, studies, seed, split=Split.TEST, size=PIXELS, progress=advance)
+        write_archive(
+            unfinished, studies, seed, split=Split.TEST, size=PIXELS, workers=workers, progress=advance
+        )
     unfinished.rename(out)
 
 
-def _drop_foreign_store(folder: DemoFolder) -> None:
-    """Remove a demonstration store made with another bundle: its phantoms are still there."""
-    if not folder.store.is_dir():
-        return
-    with Store.open(folder.store) as store:
-        foreign = store.bundle_id != load_bundle().bundle_id
-    if foreign:
-        shutil.rmtree(folder.store)
+def _clear_store(folder: DemoFolder) -> None:
+    """Leave a labelled folder whose store, if it has one, fits the bundle: phantoms are read again soon."""
+    if folder.store.exists() and read_label(folder.store) != _LABEL:
+        raise ConfigError(
+            "this is not a demonstration's store, and is left alone",
+            where=str(folder.store),
+            remedy="Name another --dir",
+        )
+    try:
+        Store.open(folder.store, bundle=load_bundle()).close()
+    except StoreError:
+        # Of another bundle, or cut short before it was a store.
+        shutil.rmtree(folder.store, ignore_errors=True)
+        folder.store.mkdir()
+        write_label(folder.store, _LABEL)
 
 
 def choose_example(store: Store, new_cases: Path) -> Example:
