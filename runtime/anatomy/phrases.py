@@ -107,7 +107,7 @@ _PLACE_PATTERNS: tuple[tuple[Place, str], ...] = (
     (Place.ELSEWHERE, r"(?:right |left |bilateral )?(?:shoulders?|humer(?:us|al)|scapulae?|axill(?:a|ary)"
                       r"|breasts?"
                       r"|(?:internal )?jugular(?: vein)?|subclavian(?: vein)?|ij|atri(?:um|al)|neck"
-                      r"|nipples?|acromioclavicular)"
+                      r"|nipples?|acromioclavicular|apical lordotic)"
                       r"|(?:right |left )lateral (?:views?|radiographs?|projections?|chest)"),
 )  # fmt: skip
 _PLACES = tuple((place, re.compile(rf"\b(?:{pattern})(?![a-z])")) for place, pattern in _PLACE_PATTERNS)
@@ -133,6 +133,9 @@ _TRAILING_SIDE = re.compile(
     r"(?: (?:lung|zones?|region))?,? (?:of|on|in|at|within) (?:the )?(?P<side>right|left|both|either)"
     r"(?: (?:lungs?|hemithorax|chest|side)\b)?"
 )
+# "mid lung opacity on the left", "lung bases bilaterally"
+_SIDE_FOLLOWS = re.compile(r"(?: [a-z]+){0,4},? (?:(?:on|of|in|at) (?:the )?)?")
+_SIDE_STOPS = re.compile(r"\b(?:and|with|or|without)\b")
 _ZONES = frozenset({Place.UPPER, Place.MID, Place.LOWER, Place.APEX, Place.HILUM, Place.ANGLE, Place.PLEURA,
                     Place.RIB, Place.DIAPHRAGM})  # fmt: skip
 
@@ -189,10 +192,9 @@ def find_places(text: str, barriers: Sequence[int] = ()) -> tuple[PlacePhrase, .
         elif is_paired(place):
             if before:
                 sides = before.sides
-            elif after := next((word for word in words if word.start >= end), None):
+            elif after := _following_side(text, end, words):
                 sides = after.sides
-                if re.fullmatch(r",? (?:on|of|in) (?:the )?", text[end : after.start]):
-                    used.add(after.start)
+                used.add(after.start)
             if before and not any(before.end <= stop < start for stop in barriers):
                 used.add(before.start)
         elif place is Place.ELSEWHERE and (own := _SIDE.match(phrase)):
@@ -202,6 +204,14 @@ def find_places(text: str, barriers: Sequence[int] = ()) -> tuple[PlacePhrase, .
         found.append(PlacePhrase(start, end, place, sides))
     found += [PlacePhrase(w.start, w.end, Place.SIDE, w.sides) for w in words if w.start not in used]
     return tuple(sorted(found, key=lambda phrase: phrase.start))
+
+
+def _following_side(text: str, end: int, words: Sequence[_SideWord]) -> _SideWord | None:
+    """Return the side word that follows a place and belongs to it."""
+    after = next((word for word in words if word.start >= end), None)
+    if after is None or _SIDE_STOPS.search(text, end, after.start):
+        return None
+    return after if _SIDE_FOLLOWS.fullmatch(text, end, after.start) else None
 
 
 def _longest(spans: list[tuple[int, int, Place]]) -> list[tuple[int, int, Place]]:

@@ -39,9 +39,12 @@ _NEGATES_BEFORE = re.compile(
     r"|demonstrated)"
     r"|(?:has|have|had)(?: [a-z]+){0,2} (?:resolved|cleared|been removed)|(?:is|are|now"
     r"|completely) (?:resolved|absent)"
-    r"|(?:is|are|was|were|appears?|remains?)(?: [a-z]+)? (?:within (?:normal limits"
-    r"|(?:the )?limits of normal)|normal|unremarkable)"
     r"|(?:has|have) been removed|(?:is|are) (?:excluded|ruled out))\b"
+)
+# Only right behind what it judges: "vascular engorgement is within normal limits".
+_NORMAL = re.compile(
+    r"(?: [a-z]+)? (?:is|are|was|were|appears?|remains?)(?: [a-z]+)? (?:within (?:normal limits"
+    r"|(?:the )?limits of normal)|normal|unremarkable)\b"
 )
 _DOUBTS_AFTER = re.compile(
     r"\b(?:possibl[ey]|probabl[ey]|likely|may|might|could|suggest(?:s|ing|ive|ed)?(?: of)?|question(?:able"
@@ -101,7 +104,9 @@ def assertion_of(clause: str, start: int, end: int) -> Assertion:
 
     if any(genuine(m) and m.end() <= start for m in _NEGATES_AFTER.finditer(clause)):
         return Assertion.ABSENT
-    if any(genuine(m) and m.start() >= end for m in _NEGATES_BEFORE.finditer(clause)):
+    if _NORMAL.match(clause, end) or any(
+        genuine(m) and m.start() >= end for m in _NEGATES_BEFORE.finditer(clause)
+    ):
         return Assertion.ABSENT
     if any(m.start() >= end for m in _DOUBTS_BEFORE.finditer(clause)):
         return Assertion.UNCERTAIN

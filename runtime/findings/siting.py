@@ -38,7 +38,6 @@ _SIDED: Mapping[Finding, tuple[Place, ...]] = {
     Finding.PACEMAKER: (Place.UPPER,),
     Finding.CHEST_TUBE: (Place.LUNG,),
     Finding.PULMONARY_EDEMA: (Place.LUNG,),
-    Finding.EMPHYSEMA: (Place.LUNG,),
     Finding.HYPERINFLATION: (Place.LUNG,),
     Finding.LOW_LUNG_VOLUMES: (Place.LUNG,),
 }
@@ -48,7 +47,8 @@ _NEEDS_SIDE = frozenset(
 )
 _LINE_TIPS = (Place.SVC, Place.CAVOATRIAL, Place.RIGHT_ATRIUM)
 # Seen throughout both lungs unless a place is named.
-_DIFFUSE = frozenset({Finding.INTERSTITIAL_OPACITY})
+_DIFFUSE = frozenset({Finding.INTERSTITIAL_OPACITY, Finding.EMPHYSEMA, Finding.PLEURAL_THICKENING})
+_WHOLE_LUNG = frozenset({Place.LUNG, Place.SIDE, Place.PLEURA})
 _HOLDS_LUNG_FINDINGS = frozenset({
     Place.UPPER, Place.MID, Place.LOWER, Place.APEX, Place.HILUM, Place.LUNG, Place.SIDE, Place.RETROCARDIAC,
     Place.ANGLE, Place.PLEURA, Place.MEDIASTINUM, Place.UPPER_MEDIASTINUM,
@@ -83,23 +83,34 @@ def regions_for(finding: Finding, assertion: Assertion, places: Sequence[PlacePh
         if not sides and finding in _NEEDS_SIDE and assertion is not Assertion.ABSENT:
             return ()
         return _unique(region for place in _SIDED[finding] for region in regions_of(place, sides))
-    # Lungs named as a whole next to a zone of them only say the zone's side.
     held = [place for place in places if place.place in _HOLDS_LUNG_FINDINGS]
-    zoned = [place for place in held if place.place not in (Place.LUNG, Place.SIDE, Place.PLEURA)]
-    regions = _unique(
-        region
-        for place in zoned or held
-        for region in (
-            (Region.LEFT_LOWER_LUNG_ZONE,) if place.place is Place.RETROCARDIAC
-            else regions_of(Place.LUNG, place.sides) if place.place is Place.PLEURA
-            else place.regions
-        )
-    )  # fmt: skip
+    zones = _unique(region for place in held if place.place not in _WHOLE_LUNG for region in _in_lungs(place))
+    lungs = _unique(region for place in held if place.place in _WHOLE_LUNG for region in _in_lungs(place))
+    if zones:
+        # Lungs named as a whole next to a zone say its side, and count where no zone of theirs is named.
+        named = {
+            region
+            for place in held
+            if place.place is Place.LUNG and place.sides
+            for region in _in_lungs(place)
+        }
+        zoned = {region.laterality for region in zones}
+        lungs = tuple(region for region in lungs if region in named and region.laterality not in zoned)
+    regions = (*zones, *lungs)
     if regions:
         return regions
     if assertion is Assertion.ABSENT or finding in _DIFFUSE:
         return regions_of(Place.LUNG)
     return ()
+
+
+def _in_lungs(place: PlacePhrase) -> tuple[Region, ...]:
+    """Return where a finding of the lung lies that is seen at a place."""
+    if place.place is Place.RETROCARDIAC:
+        return (Region.LEFT_LOWER_LUNG_ZONE,)
+    if place.place is Place.PLEURA:
+        return regions_of(Place.LUNG, place.sides)
+    return place.regions
 
 
 def _sides(places: Sequence[PlacePhrase]) -> tuple[Laterality, ...]:

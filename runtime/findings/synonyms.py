@@ -75,8 +75,9 @@ _TERM_PATTERNS: tuple[tuple[Finding | Quality, str], ...] = (
      r"atelecta(?:sis|tic|ses)(?: (?:changes?|bands?|opacity|opacities))?|(?:lobar )?collapsed?(?! of)"
      r"|volume loss|collapse"),
     (Finding.PULMONARY_EDEMA,
-     r"(?:(?:interstitial|pulmonary|alveolar|cardiogenic) )*(?:o?edema)|(?:pulmonary )?(?:vascular"
-     r"|venous) congestion"
+     r"(?:(?:interstitial|pulmonary|alveolar|cardiogenic) )*(?:o?edema)|(?:(?:pulmonary|vascular|venous"
+     r"|central|mild"
+     r"|moderate) )*congestion|(?:pulmonary )?venous hypertension"
      r"|congestive (?:heart )?(?:failure|changes)|chf|fluid overload"),
     (Finding.EMPHYSEMA, r"emphysema(?:tous)?(?: (?:changes?|disease))?|bullous disease|bullae?"
                         r"|chronic obstructive[a-z ]{0,20}disease|copd"),
@@ -202,7 +203,7 @@ COMPOSED: Mapping[Quality, Mapping[Place, Finding]] = {
 # Phrases that contain the name of a finding and mean something else.
 _OTHERWISE = re.compile(
     r"\b(?:pericardial effusions?|mass effect|subcutaneous emphysema"
-    r"|soft tissue emphysema)(?![a-z])"
+    r"|soft tissue emphysema|evaluation (?:for|of) [a-z ]{3,40}? (?:is|are) (?:[a-z]+ )?limited)(?![a-z])"
 )
 
 

@@ -21,6 +21,7 @@ _NOT_READ = re.compile(
 _SPLIT = re.compile(
     # a full stop that is no list number
     r"(?<![.\s]\d)(?<!\bvs)(?<!\bDr)(?<!\bapprox)[.!?]+(?:\s+|$|(?=[A-Z][a-z]))"
+    r"|(?<=[a-z])\s+(?=\d{1,2}[.)]\s+[A-Z])"  # "1. Low lung volumes 2. Lungs appear clear"
     r"|\n\s*\n|\n\s*(?=(?:\d+[.)]|[-*•])\s)"
 )
 _LIST_MARK = re.compile(r"^(?:\(?\d+[.)]|[-*•])\s*")

@@ -51,8 +51,10 @@ class EncodedMask:
     def to_mask(self) -> npt.NDArray[np.bool_]:
         """Decode to a bool array of shape [H, W]."""
         values = np.arange(len(self.counts)) % 2 == 1
-        columns: npt.NDArray[np.bool_] = np.repeat(values, self.counts).reshape(self.width, self.height)
-        return columns.T
+        mask: npt.NDArray[np.bool_] = np.repeat(values, self.counts).reshape(
+            (self.height, self.width), order="F"
+        )
+        return mask
 
 
 @dataclass(frozen=True)
