@@ -109,6 +109,7 @@ METHODS: dict[str, dict[str, Method]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=15, help="timed rounds (default %(default)s)")
+    parser.add_argument("--tiny", action="store_true", help="one round: does it run at all?")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
     rows = []
@@ -118,7 +119,7 @@ def main() -> None:
             results = {method: run(path) for method, run in methods.items()}
             agree(results)
             times: dict[str, list[float]] = {method: [] for method in methods}
-            for _ in range(arguments.repeats):
+            for _ in range(1 if arguments.tiny else arguments.repeats):
                 for method, run in methods.items():
                     start = time.perf_counter()
                     run(path)
