@@ -26,6 +26,7 @@ help:  ## List these targets
 setup: $(STAMP)  ## Create .venv with everything a developer needs
 
 # Stamped: nothing happens until the requirements or the pins change.
+# pip says what fails (-qq), not what a build backend has to say about itself.
 $(STAMP): pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "No Python 3.10 or newer with venv found. Install one" \
 		"(Debian: apt-get install python3 python3-venv) or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; fi
@@ -33,8 +34,8 @@ $(STAMP): pyproject.toml constraints.txt
 		echo "Creating $(VENV) with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv $(VENV); fi
 	@echo "Installing edge-retrieve and its pinned dependencies (constraints.txt) into $(VENV);"
 	@echo "the largest is PyTorch, about 190 MB as a CPU build. This takes a minute or two ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt setuptools
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
 	@echo "Ready: $(BIN)/edge-retrieve"
 
