@@ -22,13 +22,10 @@ def effusion(scene: Scene, lesion: Lesion) -> Effect:
     rise = part * lung.height
     edge, middle = lung.angle[1] - rise, lung.angle[1] - rise * graded(lesion, 0.16, 0.5, 0.72)
     w = lung.sign * lung.width
-    surface = spline(
-        [
-            (1.06 * w, edge - 8), (0.97 * w, edge), (0.86 * w, 0.55 * edge + 0.45 * middle),
-            (0.62 * w, middle), (0.34 * w, middle + 2), (0.14 * w, middle - 0.07 * rise), (0.0, middle - 0.1 * rise),
-        ],
-        6,
-    )  # fmt: skip
+    slope = 0.55 * edge + 0.45 * middle
+    heights = [(1.06, edge - 8), (0.97, edge), (0.86, slope), (0.62, middle), (0.34, middle + 2)]
+    heights += [(0.14, middle - 0.07 * rise), (0.0, middle - 0.1 * rise)]
+    surface = spline([(u * w, y) for u, y in heights], 6)
     low = lung.angle[1] + 30
     fluid = np.vstack([surface, [(0.0, low), (1.1 * w, low)]])
     cover = blur(frame.fill(fluid), graded(lesion, 1.6, 2.2, 3.0) / frame.pitch)
