@@ -4,7 +4,7 @@ Vectors are synthetic: every study has one unit vector per region, drawn around 
 that the region's studies share. "recall" is the share of the exact 10 nearest that is found when the query
 comes from the region asked for; "cross" when it comes from another one, as a text asking images does.
 
-    python benchmarks/search.py [--studies 2000 20000] [--dim 256] [--queries 200] [--tiny] [--json]
+    python benchmarks/search.py [--studies 400 20000] [--regions 29] [--dim 256] [--tiny] [--json]
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ Search = Callable[[int, FloatArray], npt.NDArray[np.int64]]
 
 K = 10
 CENTRES = 300
-FETCH = 10 * len(REGIONS)  # what the filtered index fetches for 10 rows of one region
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,11 @@ class Row:
     build_s: float
 
 
-def make_vectors(random: np.random.Generator, studies: int, dim: int) -> FloatArray:
+def make_vectors(random: np.random.Generator, regions: int, studies: int, dim: int) -> FloatArray:
     """Return unit vectors of shape [regions, studies, dim]."""
-    vectors = np.empty((len(REGIONS), studies, dim), np.float32)
+    vectors = np.empty((regions, studies, dim), np.float32)
     shared = random.normal(size=(CENTRES, dim))
-    for region in range(len(REGIONS)):
+    for region in range(regions):
         centres = shared + random.normal(size=(CENTRES, dim))
         rows = centres[random.integers(0, CENTRES, studies)] + 1.5 * random.normal(size=(studies, dim))
         vectors[region] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -92,11 +91,12 @@ def filtered(vectors: FloatArray) -> Search:
     from usearch.index import Index
 
     regions, studies, dim = vectors.shape
-    index: Any = Index(ndim=dim, metric="ip", dtype="bf16", expansion_search=FETCH)
+    fetch = min(K * regions, regions * studies)  # holds K rows of the region if all are alike
+    index: Any = Index(ndim=dim, metric="ip", dtype="bf16", expansion_search=fetch)
     index.add(np.arange(regions * studies, dtype=np.uint64), vectors.reshape(-1, dim))
 
     def search(region: int, query: FloatArray) -> npt.NDArray[np.int64]:
-        found = index.search(query, min(FETCH, regions * studies), threads=1)
+        found = index.search(query, fetch, threads=1)
         keys = np.asarray(found.keys[: len(found)], dtype=np.int64)
         return keys[keys // studies == region][:K] % studies
 
@@ -110,10 +110,10 @@ METHODS: dict[str, Callable[[FloatArray], Search]] = {
 }
 
 
-def measure(studies: int, dim: int, queries: int, seed: int) -> list[Row]:
+def measure(regions: int, studies: int, dim: int, queries: int, seed: int) -> list[Row]:
     """Time every method on the same queries, taking turns so that all meet the same load."""
     random = np.random.default_rng(seed)
-    vectors = make_vectors(random, studies, dim)
+    vectors = make_vectors(random, regions, studies, dim)
     built: dict[str, Search] = {}
     build_s: dict[str, float] = {}
     for name, make in METHODS.items():
@@ -126,7 +126,7 @@ def measure(studies: int, dim: int, queries: int, seed: int) -> list[Row]:
     }
     truth = exact(vectors)
     for number in range(queries):
-        region, source = random.integers(0, len(REGIONS), 2)
+        region, source = random.integers(0, regions, 2)
         cross = number % 2 == 1 and source != region
         query = near(random, vectors[source if cross else region, random.integers(0, studies)])
         wanted = set(truth(region, query).tolist())
@@ -153,6 +153,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--studies", type=int, nargs="+", default=[400, 2000, 20000])
+    parser.add_argument("--regions", type=int, default=len(REGIONS))
     parser.add_argument("--dim", type=int, default=256)
     parser.add_argument("--queries", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
@@ -160,7 +161,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     sizes, dim, queries = ([200], 64, 40) if asked.tiny else (asked.studies, asked.dim, asked.queries)
-    rows = [row for studies in sizes for row in measure(studies, dim, queries, asked.seed)]
+    rows = [row for studies in sizes for row in measure(asked.regions, studies, dim, queries, asked.seed)]
     if asked.json:
         print(json.dumps({"dim": dim, "k": K, "rows": [asdict(row) for row in rows]}))
         return

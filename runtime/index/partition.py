@@ -19,14 +19,14 @@ from edge_retrieve.runtime.store import Vectors
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-GRAPH_FROM = 16384
-"""Rows from which a graph is built. A graph walk is the faster one from about 3,000 rows of 256 on, but
-it misses neighbours where the query comes from elsewhere than the rows, as a text asking images does; and
-a scan of 20,000 such rows still took under 0.8 ms on one core."""
+GRAPH_FROM = 32768
+"""Rows from which a graph is built. A graph walk alone is the faster one from about 3,000 rows of 256 on,
+but it misses neighbours where the query comes from elsewhere than the rows, as a text asking images does,
+and takes seconds to build; a scan of 20,000 such rows took 0.8 ms on one idle core and misses none."""
 
-_CONNECTIVITY = 32
+_CONNECTIVITY = 16
 _EXPANSION_ADD = 128
-_EXPANSION_SEARCH = 256
+_EXPANSION_SEARCH = 192
 _SPARE_ROWS = 32  # what the graph proposes beyond the rows wanted, for bfloat16 may swap neighbours
 
 

@@ -13,8 +13,9 @@ APPLICATION_ID = 0x45524554  # "ERET": tells our files from other SQLite databas
 # default of 4 KiB each vector of 256 would take an overflow page of its own.
 PAGE_SIZE = 16384
 
-# Numbers are never used twice (AUTOINCREMENT), so "everything after number n" is what the index
-# lacks. In the embedding tables the region '' stands for the whole image or report.
+# Numbers are never used twice (AUTOINCREMENT), so "everything after number n" is what the index lacks.
+# Key columns come first: the integrity check of SQLite 3.40 misreads tables where they do not.
+# In the embedding tables the region '' stands for the whole image or report.
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE studies (
@@ -65,9 +66,9 @@ CREATE TABLE findings (
   report INTEGER NOT NULL,
   position INTEGER NOT NULL,
   mention INTEGER NOT NULL,
+  region TEXT NOT NULL,
   finding TEXT NOT NULL,
   assertion TEXT NOT NULL,
-  region TEXT NOT NULL,
   PRIMARY KEY (report, position, mention, region),
   FOREIGN KEY (report, position) REFERENCES sentences ON DELETE CASCADE
 ) WITHOUT ROWID;

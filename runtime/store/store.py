@@ -245,6 +245,16 @@ class Store:
         """Count what is in the store."""
         return self._read(lambda db: reading.read_stats(db, self.bundle_id, self.model_id))
 
+    def damage(self) -> tuple[str, ...]:
+        """Read the whole database and return what is wrong with it; nothing where it is sound."""
+
+        def query(db: sqlite3.Connection) -> tuple[str, ...]:
+            pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+            links = [f"a row of {row[0]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check")]
+            return (*(line for line in pages if line != "ok"), *links)
+
+        return self._read(query)
+
     # -- what the index and the retriever need -----------------------------------------------------
 
     def watermark(self, modality: Modality) -> Watermark:

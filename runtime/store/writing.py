@@ -103,7 +103,7 @@ def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
         db.executemany(
             "INSERT OR IGNORE INTO findings VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (number, position, order, mention.finding.value, mention.assertion.value, region)
+                (number, position, order, region, mention.finding.value, mention.assertion.value)
                 for order, mention in enumerate(sentence.mentions)
                 for region in ([region.value for region in mention.regions] or [WHOLE])
             ],

@@ -147,3 +147,11 @@ def test_it_outlives_its_process_object(store, maker, toy):
     store.close()
     with Store.open(store.path, bundle=toy.bundle) as again:
         assert again.study("s1").report == NODULE
+
+
+def test_a_sound_store_has_no_damage_and_a_lost_row_is_seen(store, maker):
+    store.add([maker.image("s1")], [maker.report("s1", NODULE)])
+    assert store.damage() == ()
+    store._db.execute("PRAGMA foreign_keys = OFF")
+    store._db.execute("DELETE FROM studies")
+    assert "a row of images refers to nothing" in store.damage()
