@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.errors import ConfigError
@@ -146,5 +146,5 @@ class ServerSettings:
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(name=row.name, default=row.default, **row.metadata) for row in fields(ServerSettings)
+    Setting(name=row.name, default=cast(Value, row.default), **row.metadata) for row in fields(ServerSettings)
 )
