@@ -14,9 +14,8 @@ from torch import Tensor
 
 from edge_retrieve.train.augment import augment
 from edge_retrieve.train.datasets.corpus import Corpus
+from edge_retrieve.train.text_bank import BankEntry, TextBank
 from edge_retrieve.train.tokenizer import tokenize
-
-NORMAL_TEXTS_PER_STUDY = 2
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,10 @@ class Batch:
         Whole reports.
     region_token_ids, region_mask : Tensor of shape [N, T']
         What reports say of single regions.
-    text_rows, text_regions : Tensor of shape [N]
-        Study (row of the batch) and region of each of those.
+    text_regions, text_patients : Tensor of shape [N]
+        Region each of those is about, and the patient it was written of.
+    text_labels : Tensor of shape [N, L]
+        Findings the report states there.
     """
 
     pixels: Tensor
@@ -45,8 +46,9 @@ class Batch:
     mask: Tensor
     region_token_ids: Tensor
     region_mask: Tensor
-    text_rows: Tensor
     text_regions: Tensor
+    text_patients: Tensor
+    text_labels: Tensor
 
 
 def order_studies(patients: npt.NDArray[np.int64], generator: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -66,6 +68,7 @@ def make_batch(
     tokenizer: Tokenizer,
     limit: int,
     seed: tuple[int, ...] | None,
+    bank: TextBank | None = None,
 ) -> Batch:
     """Build one batch.
 
@@ -77,7 +80,9 @@ def make_batch(
     limit : int
         Tokens at most.
     seed : tuple of int or None
-        Draws the augmentation; None leaves the images as they are.
+        Draws the augmentation and the bank's sentences; None leaves the images as they are.
+    bank : TextBank, optional
+        Adds its sentences to those of the batch's own reports.
     """
     generator = np.random.default_rng(seed if seed is not None else 0)
     images, boxes = [], []
@@ -89,16 +94,19 @@ def make_batch(
         images.append(image)
         boxes.append(placed)
     ids, mask = tokenize(tokenizer, [corpus.reports[row] for row in rows], limit)
-    chosen: list[tuple[int, int, str]] = []
-    for position, row in enumerate(rows):
-        texts = corpus.region_texts[row]
-        chosen += [(position, entry.region, entry.text) for entry in texts if entry.abnormal]
-        normal = [entry for entry in texts if not entry.abnormal]
-        for pick in generator.permutation(len(normal))[:NORMAL_TEXTS_PER_STUDY]:
-            chosen.append((position, normal[pick].region, normal[pick].text))
-    if not chosen:
-        chosen = [(0, 0, corpus.reports[rows[0]])]
-    region_ids, region_mask = tokenize(tokenizer, [text for _, _, text in chosen], limit)
+    chosen = [
+        BankEntry(int(row), entry.region, entry.text)
+        for row in rows
+        for entry in corpus.region_texts[row]
+        if entry.abnormal
+    ]
+    if bank is not None:
+        chosen += bank.sample(generator)
+    if not chosen:  # a batch of normal studies, and no bank
+        chosen = [BankEntry(int(rows[0]), 0, corpus.reports[rows[0]])]
+    region_ids, region_mask = tokenize(tokenizer, [entry.text for entry in chosen], limit)
+    studies = np.array([entry.study for entry in chosen])
+    regions = np.array([entry.region for entry in chosen])
     return Batch(
         pixels=torch.from_numpy(np.stack(images))[:, None],
         boxes=torch.from_numpy(np.stack(boxes)),
@@ -108,13 +116,14 @@ def make_batch(
         mask=torch.from_numpy(mask),
         region_token_ids=torch.from_numpy(region_ids),
         region_mask=torch.from_numpy(region_mask),
-        text_rows=torch.tensor([position for position, _, _ in chosen]),
-        text_regions=torch.tensor([region for _, region, _ in chosen]),
+        text_regions=torch.from_numpy(regions),
+        text_patients=torch.from_numpy(corpus.patients[studies]),
+        text_labels=torch.from_numpy(corpus.labels[studies, regions]),
     )
 
 
 def iterate_epoch(
-    corpus: Corpus, tokenizer: Tokenizer, *, batch: int, limit: int, seed: tuple[int, ...]
+    corpus: Corpus, tokenizer: Tokenizer, bank: TextBank, *, batch: int, limit: int, seed: tuple[int, ...]
 ) -> Iterator[Batch]:
     """Yield the augmented batches of one epoch; the next one is made while the current one is used.
 
@@ -126,7 +135,7 @@ def iterate_epoch(
         waiting: Future[Batch] | None = None
         for step, start in enumerate(starts):
             rows = order[start : start + batch]
-            following = pool.submit(make_batch, corpus, rows, tokenizer, limit, (*seed, step))
+            following = pool.submit(make_batch, corpus, rows, tokenizer, limit, (*seed, step), bank)
             if waiting is not None:
                 yield waiting.result()
             waiting = following

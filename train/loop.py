@@ -24,6 +24,7 @@ from edge_retrieve.train.datasets.phantom import load_phantom_corpus
 from edge_retrieve.train.model import RraVl
 from edge_retrieve.train.objective import compute_losses
 from edge_retrieve.train.phantom.sampling import Split
+from edge_retrieve.train.text_bank import TextBank
 from edge_retrieve.train.tokenizer import train_tokenizer
 from edge_retrieve.train.validate import validate
 
@@ -120,10 +121,13 @@ class Trainer:
                 remedy="Resume with the configuration it was started with, or use another `out`",
             )
         self.tokenizer = self._tokenizer()
+        self.bank = TextBank(corpus)
         self.model = RraVl(config.model, self.tokenizer.get_vocab_size())
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = copy.deepcopy(self.model).eval()
-        self.optimiser = torch.optim.AdamW(_parameter_groups(self.model, config.weight_decay), lr=0.0)
+        self.optimiser = torch.optim.AdamW(
+            _parameter_groups(self.model, config.weight_decay), lr=0.0, fused=True
+        )
         if saved is not None:
             self.model.load_state_dict(saved["model"])
             self.ema.load_state_dict(saved["ema"])
@@ -158,8 +162,6 @@ class Trainer:
     ) -> dict[str, float]:
         config = self.config
         began = time.monotonic()
-        # Dropout draws from the global generator: seeded by the epoch, a resumed epoch draws the same.
-        torch.manual_seed(config.seed * 100_003 + epoch)
         self.model.train()
         steps = max(1, len(self.corpus) // config.batch)
         generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
@@ -167,6 +169,7 @@ class Trainer:
         batches = iterate_epoch(
             self.corpus,
             self.tokenizer,
+            self.bank,
             batch=config.batch,
             limit=config.model.max_text_tokens,
             seed=(config.seed, epoch),

@@ -40,16 +40,17 @@ def compute_losses(
     predicted : bool Tensor of shape [B] or None
         Studies whose regions are pooled from the predicted boxes, as at query time.
     bfloat16 : bool
-        Run the image tower in bfloat16.
+        Run the towers in bfloat16; regions and losses stay in float32.
     """
     pixels = batch.pixels.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    reduced = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
+    with reduced:
         image = model.encode_image(pixels)
+        report = model.encode_text(batch.token_ids, batch.mask)
     boxes = batch.boxes
     if predicted is not None:
         boxes = torch.where(predicted[:, None, None], image.boxes.detach(), boxes)
     regions = model.encode_regions(image.features.float(), boxes)
-    report = model.encode_text(batch.token_ids, batch.mask)
     scale = model.logit_scale.exp().clamp_max(_MAX_SCALE)
     mirror = torch.from_numpy(mirror_positions())
     parts: dict[str, Tensor] = {}
@@ -71,17 +72,16 @@ def compute_losses(
         value = losses.location_image_image(regions, batch.labels, batch.patients, mirror, scale[1])
         parts["location_image_image"] = weights.location_image_image * value
     if weights.location_image_text or weights.location_text_text:
-        texts = model.encode_text(batch.region_token_ids, batch.region_mask).text
-        text_labels = batch.labels[batch.text_rows, batch.text_regions]
+        with reduced:
+            texts = model.encode_text(batch.region_token_ids, batch.region_mask).text
         if weights.location_image_text:
             value = losses.location_image_text(
-                regions, batch.labels, texts, text_labels, batch.text_regions, mirror, scale[2]
+                regions, batch.labels, texts, batch.text_labels, batch.text_regions, mirror, scale[2]
             )
             parts["location_image_text"] = weights.location_image_text * value
         if weights.location_text_text:
-            patients = batch.patients[batch.text_rows]
             value = losses.location_text_text(
-                texts, text_labels, batch.text_regions, patients, mirror, scale[2]
+                texts, batch.text_labels, batch.text_regions, batch.text_patients, mirror, scale[2]
             )
             parts["location_text_text"] = weights.location_text_text * value
     return parts

@@ -70,9 +70,13 @@ def test_region_word_matches_the_formula() -> None:
             scores[i, j] = scale / t2 * np.log(np.mean(terms))
     eye = np.eye(B)
     expected = np.mean(
-        [0.5 * (cross_entropy(list(scores[i]), list(eye[i])) + cross_entropy(list(scores[:, i]), list(eye[i])))
-         for i in range(B)]
-    )  # fmt: skip
+        [
+            0.5 * cross_entropy(list(line), list(eye[i]))
+            for i in range(B)
+            for line in (scores[i], scores[:, i])
+        ]
+    )
+    expected *= 2  # each of the B rows holds two halves
     value = losses.region_word(t(regions), t(words), t(mask), attention=t1, pooling=t2, scale=scale)
     assert float(value) == pytest.approx(float(expected), rel=1e-6)
 
@@ -146,9 +150,11 @@ def test_location_text_text_contrasts_sentences_of_one_region() -> None:
         if not others:
             continue
         targets = [
-            jaccard(text_labels[n], text_labels[m]) * (text_regions[m] == text_regions[n]) * (patients[m] != patients[n])
+            jaccard(text_labels[n], text_labels[m])
+            * (text_regions[m] == text_regions[n])
+            * (patients[m] != patients[n])
             for m in others
-        ]  # fmt: skip
+        ]
         if sum(targets) > 0:
             rows.append(cross_entropy([scale * texts[n] @ texts[m] for m in others], targets))
     value = losses.location_text_text(

@@ -30,6 +30,9 @@ class TextTower(nn.Module):
                 num_attention_heads=config.text_heads,
                 intermediate_size=4 * config.text_width,
                 max_position_embeddings=config.max_text_tokens,
+                # Two small layers on a grammar's sentences do not overfit; dropout only slows them.
+                hidden_dropout_prob=0.0,
+                attention_probs_dropout_prob=0.0,
                 attn_implementation="eager",
             ),
             add_pooling_layer=False,
