@@ -130,8 +130,8 @@ def location_image_image(
 
     Per region k and image i with a finding there: ``CE(Y^k_i, s r_ik . r_jk)`` over the batch's other
     patients, ``Y`` the overlap of their findings in k. The mirrored regions of all images stand among the
-    candidates as negatives, so that a side is never confused with its twin (arXiv 2503.07456: "cross-pair contrast
-    between the same region of different patients").
+    candidates as negatives, so that a side is never confused with its twin (arXiv 2503.07456: "cross-pair
+    contrast between the same region of different patients").
 
     Parameters
     ----------
