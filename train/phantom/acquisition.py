@@ -145,8 +145,8 @@ def draw_exposure(seed: int, view: View) -> Exposure:
     rng, portable = stream(seed, 23), view is View.AP
     edges = np.where(rng.random(4) < 0.12, rng.uniform(0.005, 0.03, 4), 0.0)
     return Exposure(
-        photons=float(np.exp(rng.normal(4.2 if portable else 4.7, 0.6))),
-        scatter=float(rng.uniform(0.35, 0.9) if portable else rng.uniform(0.12, 0.4)),
+        photons=float(max(np.exp(rng.normal(4.4 if portable else 4.8, 0.6)), 30)),
+        scatter=float(rng.uniform(0.3, 0.75) if portable else rng.uniform(0.12, 0.4)),
         hardening=float(rng.uniform(0.02, 0.04)),
         heel=float(rng.uniform(0.0, 0.2)),
         focal_blur=float(

@@ -9,14 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import Laterality
-from edge_retrieve.train.phantom.curves import Points, ellipse, spline, stream, tube
+from edge_retrieve.train.phantom.curves import Points, ellipse, shifted, spline, stream, tube
 from edge_retrieve.train.phantom.frame import Frame, Map, blur
 from edge_retrieve.train.phantom.geometry import SIDES, Thorax
 
 _FULL = 0.75
 """Excess attenuation that a full byte of a bone canvas stands for."""
-_VERTEBRA = ((-1, -1), (-0.88, 0), (-1, 1), (0, 1.04), (1, 1), (0.88, 0), (1, -1), (0, -0.96))
+_BODY = spline(
+    ((-1, -1), (-0.88, 0), (-1, 1), (0, 1.04), (1, 1), (0.88, 0), (1, -1), (0, -0.96)), 4, closed=True
+)
 """A vertebral body from the front, in parts of its half width and half height."""
+_PEDICLE, _PROCESS = ellipse(0.0, 0.0, 3.6, 5.2, n=20), ellipse(0.0, 0.0, 3.0, 7.5, n=20)
+_WING = tube(spline([(0.0, 0.0), (6.5, -1.5), (14.0, -3.5)], 4), np.linspace(4.2, 3.0, 9))
+"""Pedicle, spinous and transverse process, millimetres about their own place."""
 
 
 @dataclass(frozen=True)
@@ -187,35 +192,38 @@ def _shoulders(thorax: Thorax, frame: Frame, canvas: npt.NDArray[np.uint8], dens
 def _spine(thorax: Thorax, frame: Frame) -> Map:
     half = frame.at(2)
     bodies, rims = (np.zeros((half.size, half.size), np.uint8) for _ in range(2))
-    line, h = thorax.spine, thorax.height
-    step = 0.0985 * h * 0.98
-    density = thorax.anatomy.bone
-    depth = -55.0
-    for level in range(-5, 17):
-        y = -0.055 * h + step * level
-        if not line[0, 1] < y < line[-1, 1]:
-            continue
-        x = float(np.interp(y, line[:, 1], line[:, 0])) + depth * thorax.pose.rotation
-        slope = float(np.interp(y + 4, line[:, 1], line[:, 0]) - np.interp(y - 4, line[:, 1], line[:, 0])) / 8
-        yy = y - depth * thorax.pose.lordosis * 0.3
-        wide = float(np.interp(level, [-5, 0, 4, 16], [12, 15.5, 15.5, 22]))
-        tall = 0.43 * step
-        box = np.array(_VERTEBRA) * (wide, tall)
-        turn = np.array([[1, slope], [-slope, 1]])
-        centre = np.array([x, yy])
-        half.paint(bodies, spline(box, 4, closed=True) @ turn + centre, 80 * density)
-        half.stroke(rims, [spline(box, 4, closed=True) @ turn + centre], 34 * density, 1.8, closed=True)
-        for s in (-1, 1):
-            pedicle = ellipse(s * 0.62 * wide, -0.35 * tall, 3.6, 5.2) @ turn + centre
-            half.paint(rims, pedicle, 12 * density)
-            half.stroke(rims, [pedicle], 40 * density, 1.8, closed=True)
-            reach = [(0.8 * wide, -0.2 * tall), (1.35 * wide, -0.35 * tall), (wide + 13, -0.55 * tall)]
-            wing = tube(spline(reach, 4) * (s, 1), np.linspace(4.2, 3, 9))
-            if level >= 0:
-                half.paint(rims, wing @ turn + centre, 16 * density)
-        process = ellipse(-0.7 * thorax.pose.rotation * 40, 0.75 * tall, 3.0, 7.5) @ turn + centre
-        half.paint(rims, process, 24 * density)
-        half.stroke(rims, [process], 34 * density, 1.6, closed=True)
+    line, h, pose = thorax.spine, thorax.height, thorax.pose
+    step, depth, density = 0.0965 * h, -55.0, thorax.anatomy.bone
+    level = np.arange(-5, 17)
+    y = -0.055 * h + step * level
+    level, y = level[(y > line[0, 1]) & (y < line[-1, 1])], y[(y > line[0, 1]) & (y < line[-1, 1])]
+    x = np.interp(y, line[:, 1], line[:, 0])
+    lean = (np.interp(y + 4, line[:, 1], line[:, 0]) - np.interp(y - 4, line[:, 1], line[:, 0])) / 8
+    wide, tall = np.interp(level, [-5, 0, 4, 16], [12, 15.5, 15.5, 22]), 0.43 * step
+    place = np.stack([x + depth * pose.rotation, y - depth * pose.lordosis * 0.3], axis=1)
+
+    def at_levels(shape: Points, dx: float, dy: float) -> Points:
+        """Return a shape at every level, moved by parts of the body's half width and half height."""
+        px = shape[None, :, 0] + dx * wide[:, None]
+        py = np.broadcast_to(shape[None, :, 1] + dy * tall, px.shape)
+        turned = np.stack([px - lean[:, None] * py, lean[:, None] * px + py], axis=2)
+        return np.asarray(turned + place[:, None, :])
+
+    unit = at_levels(_BODY * (0, tall), 0.0, 0.0)
+    body = unit + np.stack(
+        [_BODY[None, :, 0] * wide[:, None], lean[:, None] * _BODY[None, :, 0] * wide[:, None]], 2
+    )
+    half.paint(bodies, body, 92 * density)
+    half.stroke(rims, body, 46 * density, 1.8, closed=True)
+    for sign in (-1, 1):
+        pedicle = at_levels(_PEDICLE, 0.62 * sign, -0.35)
+        half.paint(rims, pedicle, 12 * density)
+        half.stroke(rims, pedicle, 52 * density, 1.8, closed=True)
+        wing = at_levels(_WING * (sign, 1), 0.9 * sign, -0.3)[level >= 0]
+        half.paint(rims, wing, 16 * density)
+    process = at_levels(shifted(_PROCESS, -28 * pose.rotation), 0.0, 0.75)
+    half.paint(rims, process, 24 * density)
+    half.stroke(rims, process, 34 * density, 1.6, closed=True)
     # Vertebral bodies are round: densest in the middle, with no edge to speak of.
     total = blur(bodies.astype(np.float32), 4.5 / half.pitch)
     total += blur(rims.astype(np.float32), half.size / 256)

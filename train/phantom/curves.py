@@ -65,8 +65,11 @@ def shifted(points: Points, dx: float, dy: float = 0.0) -> Points:
 
 def normals(line: Points) -> Points:
     """Return unit normals along an open polyline, to the left of its direction as displayed."""
-    step = np.gradient(line, axis=0)
-    step /= np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)[:, None]
+    step = np.empty_like(line)
+    step[1:-1] = line[2:] - line[:-2]
+    step[0], step[-1] = line[1] - line[0], line[-1] - line[-2]
+    length = np.sqrt(np.einsum("ij,ij->i", step, step))
+    step /= np.maximum(length, 1e-9)[:, None]
     return np.stack([step[:, 1], -step[:, 0]], axis=1)
 
 

@@ -46,11 +46,10 @@ def reference(anatomy: Anatomy, exposure: Exposure) -> tuple[float, float]:
     tissue = MU_TISSUE * 0.96 * anatomy.chest_depth
     lung = tissue - (MU_TISSUE - MU_LUNG) * 0.66 * anatomy.lung_depth
     dense = tissue - (MU_TISSUE - MU_LUNG) * 0.06 * anatomy.lung_depth + 0.2
-    veil = 0.045 * exposure.scatter
     log = []
-    for value in (lung, dense):
-        value = value * (1 - exposure.hardening * value)
-        log.append(-np.log(np.exp(-value) + veil))
+    for value, veil in ((lung, 0.045), (dense, 0.020)):  # scatter behind dense parts comes from dense parts
+        primary = np.exp(-value * (1 - exposure.hardening * value))
+        log.append(-np.log(primary + veil * exposure.scatter))
     return float(log[0]), float(log[1])
 
 
@@ -59,10 +58,10 @@ def develop(signal: Map, anatomy: Anatomy, exposure: Exposure, frame: Frame) -> 
     scale = frame.size / 512
     lung, dense = reference(anatomy, exposure)
     value = (signal - np.float32(lung)) * np.float32(1 / max(dense - lung, 0.2))
-    value = np.clip(value, -1.6, 2.5)
+    value = np.clip(value, -1.6, 3.0)
     # Dynamic range compression: part of the low frequencies goes.
     low = blur(value, 38 * scale)
-    value = value - np.float32(exposure.equalise * 0.6) * (np.clip(low, -0.3, 2.5) - np.float32(0.45))
+    value = value - np.float32(exposure.equalise * 0.6) * (np.clip(low, -0.3, 3.0) - np.float32(0.45))
     fine = value - blur(value, exposure.sharpen_radius * scale)
     value = value + np.float32(exposure.sharpen * 0.6) * np.clip(fine, -0.3, 0.3)
     gain = np.float32((exposure.dense_grey - exposure.lung_grey) / (1 - 0.45 * exposure.equalise))
@@ -77,11 +76,11 @@ def develop(signal: Map, anatomy: Anatomy, exposure: Exposure, frame: Frame) -> 
 
 def _knees(shown: Map) -> Map:
     """Return display values through a curve with soft ends, as film and consoles have: 0 to 1."""
-    low, high = np.float32(0.12), np.float32(0.72)
+    low, high, reach = np.float32(0.12), np.float32(0.66), np.float32(0.52)
     over = np.maximum(shown - high, 0)
     under = np.maximum(low - shown, 0)
     middle = np.clip(shown, low, high)
-    white = (1 - high) * (1 - cv2.exp(-over / (1 - high)))
+    white = (1 - high) * (1 - cv2.exp(-over / reach))
     return np.asarray(middle + white - low * (1 - cv2.exp(-under / low)))
 
 

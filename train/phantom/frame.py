@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -65,8 +65,10 @@ class Frame:
         return np.asarray(canvas.astype(np.float32) * np.float32(1 / 255))
 
     def paint(self, canvas: npt.NDArray[np.uint8], outline: Points, value: float) -> None:
-        """Fill a closed outline with a value, 0 to 255, in place."""
-        cv2.fillPoly(canvas, [self._fixed(outline)], float(value), cv2.LINE_AA, _SHIFT)
+        """Fill a closed outline, or several of shape [N, points, 2], with a value, 0 to 255, in place."""
+        fixed = self._fixed(outline)
+        shapes = list(fixed) if fixed.ndim == 4 else [fixed]
+        cv2.fillPoly(canvas, shapes, float(value), cv2.LINE_AA, _SHIFT)
 
     def stroke(
         self,
@@ -106,8 +108,6 @@ class Frame:
 
     def at(self, level: int) -> Frame:
         """Return the same view on a grid `level` times coarser."""
-        if level == 1:
-            return self
         x1, y1, x2, y2 = (v / level for v in self.field)
         return Frame(self.size // level, self.matrix / level, self.pitch * level, (x1, y1, x2, y2))
 
@@ -118,19 +118,23 @@ class Frame:
         return np.asarray(cv2.resize(coarse, (self.size, self.size), interpolation=cv2.INTER_LINEAR))
 
     def millimetres(self) -> tuple[Map, Map]:
-        """Return x and y of every pixel centre, millimetres."""
-        inverse = cv2.invertAffineTransform(self.matrix)
+        """Return x and y of every pixel centre, millimetres. Both are shared: not to be changed."""
+        return self._places
+
+    @cached_property
+    def _places(self) -> tuple[Map, Map]:
+        inverse = cv2.invertAffineTransform(self.matrix).astype(np.float32)
         centre_x, centre_y = _centres(self.size)
-        x = inverse[0, 0] * centre_x + inverse[0, 1] * centre_y + inverse[0, 2]
-        y = inverse[1, 0] * centre_x + inverse[1, 1] * centre_y + inverse[1, 2]
-        return x.astype(np.float32), y.astype(np.float32)
+        x = inverse[0, 0] * centre_x + (inverse[0, 1] * centre_y + inverse[0, 2])
+        y = inverse[1, 0] * centre_x + (inverse[1, 1] * centre_y + inverse[1, 2])
+        return x, y
 
 
 @lru_cache(maxsize=8)
 def _centres(size: int) -> tuple[Map, Map]:
+    """Return pixel centres as a row and as a column."""
     centre = np.arange(size, dtype=np.float32) + np.float32(0.5)
-    x, y = np.meshgrid(centre, centre)
-    return x, y
+    return centre[None, :], centre[:, None]
 
 
 def dome_profile(distance: Map, radius: float) -> Map:
