@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -14,9 +13,10 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import REGIONS, Box, boxes_to_array
 from edge_retrieve.runtime.backends import Backend, Runner, open_runner
 from edge_retrieve.runtime.bundle import Bundle
-from edge_retrieve.runtime.errors import BackendError, BundleError, QueryError
+from edge_retrieve.runtime.errors import BackendError, QueryError
 from edge_retrieve.runtime.preprocess.letterbox import Letterbox, letterbox
 from edge_retrieve.runtime.preprocess.types import FloatImage
+from edge_retrieve.runtime.tokenizer import TextTokenizer
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -107,7 +107,7 @@ class Encoder:
     ) -> None:
         self.bundle = bundle
         self._size = bundle.manifest.image_size
-        self._tokenizer = _Tokenizer(bundle)
+        self._tokenizer = TextTokenizer(bundle)
         with ExitStack() as stack:
 
             def load(name: str) -> Runner:
@@ -256,33 +256,6 @@ class Encoder:
             )
             result[chosen] = _unit(_output(out, "text", self._text, (len(chosen), dim)), self._text)
         return result
-
-
-class _Tokenizer:
-    """The bundle's ``tokenizer.json``: texts to padded token ids and their mask."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        from tokenizers import Tokenizer
-
-        path: Path = bundle.file(bundle.manifest.tokenizer)
-        try:
-            self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises bare Exception
-            raise BundleError(
-                f"the tokenizer cannot be loaded ({error})",
-                where=str(path),
-                remedy="Export the bundle again",
-            ) from error
-        self._tokenizer.enable_truncation(max_length=bundle.manifest.max_text_tokens)
-        padding = self._tokenizer.padding or {}
-        token = padding.get("pad_token", "[PAD]")
-        self._tokenizer.enable_padding(pad_id=self._tokenizer.token_to_id(token) or 0, pad_token=token)
-
-    def __call__(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        encodings = self._tokenizer.encode_batch(list(texts))
-        ids = np.asarray([encoding.ids for encoding in encodings], dtype=np.int64)
-        mask = np.asarray([encoding.attention_mask for encoding in encodings], dtype=np.int64)
-        return ids, mask
 
 
 def _output(
