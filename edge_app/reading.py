@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_retrieve.edge_app.uploads import Upload, Uploads
@@ -22,6 +22,7 @@ class ReadImage:
     Parameters
     ----------
     radiograph : Radiograph
+        Without its pixels.
     encoding : ImageEncoding
     preview : bytes
         8-bit PNG.
@@ -62,7 +63,9 @@ def read_upload(
         radiograph = load_radiograph(path)
         with lock:
             encoding = encoder.encode_image(radiograph.pixels)
-        return ReadImage(radiograph, encoding, render_png(radiograph.pixels, PREVIEW_SIDE))
+        preview = render_png(radiograph.pixels, PREVIEW_SIDE)
+        # The pixels themselves have done their work; kept, a few large images would fill the memory.
+        return ReadImage(replace(radiograph, pixels=radiograph.pixels[:0, :0]), encoding, preview)
 
     try:
         return uploads.add(data, file_name, read)

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Picker } from "./picker.js";
 import { fillReport } from "./report.js";
 import { Results, place, who } from "./results.js";
-import { Question } from "./state.js";
+import { Question, nudged } from "./state.js";
 import { Viewer } from "./viewer.js";
 import { Worklist } from "./worklist.js";
 import { bindKeys } from "./keys.js";
@@ -212,16 +212,7 @@ const actions = {
       queryViewer.pan(-dx * 24, -dy * 24);
       return;
     }
-    const by = Math.max(shown.width, shown.height) / 100;
-    const [x1, y1, x2, y2] = one.box;
-    const right = Math.min(shown.width, x2 + dx * by);
-    const bottom = Math.min(shown.height, y2 + dy * by);
-    if (resize) one.box = [x1, y1, Math.max(x1 + by, right), Math.max(y1 + by, bottom)];
-    else {
-      const moveX = Math.max(-x1, right - x2);
-      const moveY = Math.max(-y1, bottom - y2);
-      one.box = [x1 + moveX, y1 + moveY, x2 + moveX, y2 + moveY];
-    }
+    one.box = nudged(one.box, dx, dy, shown, resize);
     changed();
   },
 };

@@ -58,3 +58,14 @@ export class Question {
     if ([5, 10, 20].includes(Number(parts.get("k")))) this.k = Number(parts.get("k"));
   }
 }
+
+// A box moved (or its lower right corner moved) by a hundredth of the image, kept inside it.
+export function nudged([x1, y1, x2, y2], dx, dy, { width, height }, resize) {
+  const by = Math.max(width, height) / 100;
+  const right = Math.min(width, x2 + dx * by);
+  const bottom = Math.min(height, y2 + dy * by);
+  if (resize) return [x1, y1, Math.max(x1 + by, right), Math.max(y1 + by, bottom)];
+  const moveX = Math.max(-x1, right - x2);
+  const moveY = Math.max(-y1, bottom - y2);
+  return [x1 + moveX, y1 + moveY, x2 + moveX, y2 + moveY];
+}
