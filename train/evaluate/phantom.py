@@ -15,6 +15,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, Laterality
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.train.evaluate.archive import MIN_RELEVANT, EncodedArchive, Progress, encode_archive
+from edge_retrieve.train.evaluate.grounding import GroundingFigures
 from edge_retrieve.train.metrics import average_precision, ndcg_at, precision_at
 
 _Array = npt.NDArray[np.float32]
@@ -61,6 +62,7 @@ class SeedReport:
         finding on the other side only.
     region_iou : float
         Mean IoU of the 29 boxes.
+    grounding : GroundingFigures
     """
 
     seed: int
@@ -69,6 +71,7 @@ class SeedReport:
     retrieval: Mapping[Direction, Comparison]
     laterality_swap: float
     region_iou: float
+    grounding: GroundingFigures
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ class PhantomReport:
                 for direction in self.seeds[0].retrieval
             },
             "laterality_swap": float(np.mean([report.laterality_swap for report in self.seeds])),
+            "grounding": {
+                name: float(np.mean([getattr(report.grounding, name) for report in self.seeds]))
+                for name in ("cnr", "miou", "pointing")
+            },
             "regions": {"iou": float(np.mean([report.region_iou for report in self.seeds]))},
             "seeds": [asdict(report) for report in self.seeds],
         }
@@ -156,7 +163,9 @@ def _evaluate_seed(
             if conditioned and direction is Direction.IMAGE_TO_IMAGE:
                 swap = _laterality_swap(archive, first)
         retrieval[direction] = Comparison(*forms)
-    return SeedReport(seed, studies, len(archive.queries), retrieval, swap, archive.region_iou)
+    return SeedReport(
+        seed, studies, len(archive.queries), retrieval, swap, archive.region_iou, archive.grounding
+    )
 
 
 def score(archive: EncodedArchive, direction: Direction, conditioned: bool, query: int) -> _Array:
