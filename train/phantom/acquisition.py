@@ -132,6 +132,8 @@ def draw_framing(seed: int, view: View) -> Framing:
         fill, aspect = rng.uniform(0.90, 1.01), rng.uniform(0.88, 1.2)
     else:
         fill, aspect = rng.uniform(0.68, 0.93), float(np.clip(rng.normal(1.1, 0.15), 0.8, 1.5))
+    if rng.random() < 0.03:  # cropped to a strip, as figures are
+        aspect = rng.uniform(1.5, 2.1)
     return Framing(
         aspect=float(aspect),
         fill=float(fill),

@@ -14,6 +14,7 @@ from edge_retrieve.train.phantom.lesions.effect import (
     blob,
     choose_point,
     graded,
+    near_region,
     rng_of,
     soft_fill,
     visible,
@@ -30,7 +31,7 @@ def interstitial(scene: Scene, lesion: Lesion) -> Effect:
     radius = graded(lesion, 27, 34, 41)
     network = _reticulum(scene, rng)
     where = soft_fill(frame, blob(rng, x, y, radius, 0.14), 0.2 * radius)
-    where = where * scene.organs.sides[lesion.region.laterality]
+    where = where * scene.organs.sides[lesion.region.laterality] * near_region(scene, lesion.region, 14.0)
     where = where * np.clip(scene.organs.lung * np.float32(1 / 45), 0, 1)
     lines, veil = np.float32(graded(lesion, 0.13, 0.19, 0.27)), np.float32(graded(lesion, 0.05, 0.09, 0.14))
     return Effect(where * (network * lines + veil), np.asarray(where > 0.35))

@@ -99,6 +99,17 @@ def choose_point(
     return frame.to_millimetres(columns.start + column + 0.5, rows.start + row + 0.5)
 
 
+def near_region(scene: Scene, region: Region, reach: float) -> Map:
+    """Return 1 in a region's rows, falling to 0 over `reach` millimetres above and below: shape [H, 1].
+
+    A spreading opacity asked for in one zone would otherwise belong as much to its neighbour.
+    """
+    box, frame = scene.boxes[region], scene.frame
+    rows = np.arange(frame.size, dtype=np.float32)[:, None] + np.float32(0.5)
+    outside = np.maximum(np.maximum(box.y1 - rows, rows - box.y2), 0) * (frame.pitch / reach)
+    return np.asarray(np.clip(1 - outside, 0, 1), dtype=np.float32)
+
+
 def blank(frame: Frame) -> npt.NDArray[np.uint8]:
     """Return an empty canvas to draw on."""
     return np.zeros((frame.size, frame.size), np.uint8)

@@ -13,6 +13,7 @@ from edge_retrieve.train.phantom.lesions.effect import (
     blob,
     choose_point,
     graded,
+    near_region,
     rng_of,
     soft_fill,
     visible,
@@ -86,6 +87,7 @@ def consolidation(scene: Scene, lesion: Lesion) -> Effect:
     fluff = 1 + np.float32(0.28) * clouds(rng, frame.size, 0.5 * frame.size / 512 + 0.5)
     part = 1 - np.exp(-np.float32(0.62) * cover * np.clip(fluff, 0.15, 2))
     part = part * (1 - np.float32(0.34) * _bronchograms(scene, lesion, rng, np.array([x, y]), radius))
+    part = part * near_region(scene, lesion.region, 14.0)
     depth = scene.organs.lung * scene.organs.sides[lesion.region.laterality]
     delta = part * np.minimum(depth, np.float32(graded(lesion, 38, 58, 85))) * np.float32(FLUID)
     delta = delta - np.float32(0.6) * part * np.clip(scene.vessels, 0, 0.2)
