@@ -83,6 +83,17 @@ def regions(cases: Path, bundle_path: Path | None, backend: str, require_gpu: bo
     _show(report, as_json)
 
 
+@evaluate.command()
+@click.argument("table", metavar="CSV", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def reports(table: Path, as_json: bool) -> None:
+    """Score how reports are understood against an indexer's annotation (IU columns)."""
+    with named_extras("train"):
+        from edge_retrieve.train.evaluate.reports import evaluate_reports
+
+    _show(evaluate_reports(table).to_json(), as_json)
+
+
 def _show(report: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(report)

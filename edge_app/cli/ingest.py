@@ -86,7 +86,9 @@ def print_summary(summary: IngestSummary) -> None:
     # What was lost first; the rest is cut, for a large archive would scroll it away.
     remarkable.sort(key=lambda file: file.outcome is not Outcome.REJECTED)
     for file in remarkable[:_SHOWN]:
-        console.print(f"{file.outcome.value}: {file.path}: {file.reason}", soft_wrap=True)
+        # Most reasons of a rejection begin with the path already.
+        told = file.reason if file.reason.startswith(str(file.path)) else f"{file.path}: {file.reason}"
+        console.print(f"{file.outcome.value}: {told}", soft_wrap=True)
     if len(remarkable) > _SHOWN:
         console.print(f"... and {len(remarkable) - _SHOWN} more; --json tells of all.")
     console.print(
