@@ -33,7 +33,7 @@ def interstitial(scene: Scene, lesion: Lesion) -> Effect:
     where = soft_fill(frame, blob(rng, x, y, radius, 0.14), 0.2 * radius)
     where = where * scene.organs.sides[lesion.region.laterality] * near_region(scene, lesion.region, 14.0)
     where = where * np.clip(scene.organs.lung * np.float32(1 / 45), 0, 1)
-    lines, veil = np.float32(graded(lesion, 0.13, 0.19, 0.27)), np.float32(graded(lesion, 0.05, 0.09, 0.14))
+    lines, veil = np.float32(graded(lesion, 0.18, 0.24, 0.31)), np.float32(graded(lesion, 0.07, 0.11, 0.16))
     return Effect(where * (network * lines + veil), np.asarray(where > 0.35))
 
 

@@ -58,7 +58,7 @@ def _break(
     lean = 0.5 * radius * rng.uniform(-1, 1) * way
     before, behind, edge = centre - way * gap, centre + way * gap, 1.15 * radius * across
     cut = np.vstack([before + edge + lean, behind + edge + lean, behind - edge - lean, before - edge - lean])
-    delta = -blur(frame.fill(cut), 0.5) * np.float32(0.15)
+    delta = -blur(frame.fill(cut), 0.5) * np.float32(0.2)
     bone = np.zeros((frame.size, frame.size), np.uint8)
     stump = np.linspace(behind, behind + way * long, 6) + across * step * np.linspace(0.75, 0.1, 6)[:, None]
     frame.paint(bone, tube(stump, radius), 120)
@@ -67,7 +67,7 @@ def _break(
         frame.stroke(
             bone, [np.stack([place + across * radius + lean, place - across * radius - lean])], 190, 1.6
         )
-    delta = delta + blur(bone.astype(np.float32), 0.5) * np.float32(0.2 / 120)
+    delta = delta + blur(bone.astype(np.float32), 0.5) * np.float32(0.27 / 120)
     length = np.linspace(centre - way * (0.7 * long), centre + way * (long + gap), 6)
     zone = frame.fill(tube(length, radius + step)) > 0.5
     return np.asarray(delta * zone, dtype=np.float32), np.asarray(zone)
