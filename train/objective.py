@@ -12,7 +12,7 @@ from edge_retrieve.train.datasets.corpus import mirror_positions
 from edge_retrieve.train.model import RraVl
 
 # The region-word scores grow with the square of the batch; this many studies of it take part.
-_REGION_WORD_STUDIES = 24
+_REGION_WORD_STUDIES = 16
 _MAX_SCALE = 100.0
 
 
