@@ -139,7 +139,7 @@ def evaluate_regions(
         )
     scores: list[LungScore] = []
     without = 0
-    for file, drawn in _read_cases(cases_csv):
+    for file, drawn in read_cases(cases_csv):
         if not drawn:
             without += 1
             continue
@@ -163,8 +163,14 @@ def _overlap(scores: Sequence[LungScore]) -> dict[str, float]:
     return {"iou_mean": math.fsum(overlaps) / len(overlaps), "iou_min": min(overlaps)}
 
 
-def _read_cases(path: Path) -> list[tuple[str, dict[Region, Box]]]:
-    """Read and check the whole table before the first image is opened."""
+def read_cases(path: Path) -> list[tuple[str, dict[Region, Box]]]:
+    """Read and check a whole table: per row the image's name and the boxes drawn on it.
+
+    Raises
+    ------
+    ArchiveError
+        As `evaluate_regions`.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             table = csv.DictReader(stream)
