@@ -26,14 +26,36 @@ def export() -> None:
     help="Folder of the new bundle; must not exist, or be empty.",
 )
 @click.option("--model-id", default="rra-vl", show_default=True, help="Name and version of the model.")
+@click.option(
+    "--evaluation",
+    metavar="NAME=FILE",
+    multiple=True,
+    help="Figures for the manifest: the JSON that an `eval` command printed, under a name of yours.",
+)
+@click.option(
+    "--threshold",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A decision level for the manifest: box_score_flag or abstain_below.",
+)
 @json_option
-def onnx(checkpoint: Path, out: Path, model_id: str, as_json: bool) -> None:
+def onnx(
+    checkpoint: Path,
+    out: Path,
+    model_id: str,
+    evaluation: tuple[str, ...],
+    threshold: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Export the three ONNX graphs and check that they compute what the checkpoint does."""
     with named_extras("export"):
+        from edge_retrieve.export.figures import parse_thresholds, read_figures
         from edge_retrieve.export.to_onnx import export_bundle
 
+    known, levels = read_figures(evaluation), parse_thresholds(threshold)
+
     say(f"Exporting {checkpoint} and comparing the graphs with it …")
-    bundle = export_bundle(checkpoint, out, model_id=model_id)
+    bundle = export_bundle(checkpoint, out, model_id=model_id, evaluation=known, thresholds=levels)
     figures = dict(bundle.manifest.evaluation)
     if as_json:
         print_json({"path": str(bundle.path), "bundle_id": bundle.bundle_id, "evaluation": figures})
