@@ -27,7 +27,7 @@ CONFIG = parse_config(
         "out": "unused",
         "stages": [{"name": "a", "epochs": 1, "learning_rate": 0.001}],
         "model": {
-            "image_size": 96, "widths": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "feature_channels": 16,
+            "image_size": 128, "widths": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "feature_channels": 16,
             "salience_heads": 4, "projection_width": 32, "embedding_dim": 24, "text_width": 32,
             "text_layers": 1, "text_heads": 2, "max_text_tokens": 32,
         },
@@ -53,7 +53,7 @@ def bundle(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle
 
 def test_the_runtime_computes_what_the_checkpoint_computes(checkpoint: Path, bundle: Bundle) -> None:
     trained = load_trained(checkpoint)
-    pixels = np.random.default_rng(0).random((96, 96), dtype=np.float32)
+    pixels = np.random.default_rng(0).random((128, 128), dtype=np.float32)
     texts = ["A nodule in the right upper zone.", "effusion"]
     drawn = Box(10.0, 12.0, 50.0, 80.0)
     with Encoder(bundle, Backend.CPU) as encoder:
@@ -63,7 +63,7 @@ def test_the_runtime_computes_what_the_checkpoint_computes(checkpoint: Path, bun
     with torch.no_grad():
         image = trained.model.encode_image(torch.from_numpy(pixels)[None, None])
         regions = trained.model.encode_regions(image.features, image.boxes)
-        box = torch.tensor(drawn.as_tuple()).reshape(1, 1, 4) / 96
+        box = torch.tensor(drawn.as_tuple()).reshape(1, 1, 4) / 128
         expected = trained.model.encode_regions(image.features, box)
         rows = [trained.tokenizer.encode(text).ids for text in texts]
         words = [trained.model.encode_text(torch.tensor([row]), torch.ones(1, len(row))).text for row in rows]
@@ -71,7 +71,7 @@ def test_the_runtime_computes_what_the_checkpoint_computes(checkpoint: Path, bun
     assert cosines(encoding.global_embedding[None], image.global_embedding).min() >= 0.9999
     assert cosines(probed, expected[0]).min() >= 0.9999
     assert cosines(encoded, torch.cat(words)).min() >= 0.9999
-    found = np.array([box.as_tuple() for box in encoding.boxes]) / 96
+    found = np.array([box.as_tuple() for box in encoding.boxes]) / 128
     raw = image.boxes[0].numpy()
     # An untrained model may swap a box's edges; the runtime returns such a box as empty.
     tidy = np.concatenate([raw[:, :2], np.maximum(raw[:, :2], raw[:, 2:])], axis=1)
