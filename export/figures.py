@@ -68,7 +68,7 @@ def parse_thresholds(settings: Sequence[str]) -> dict[str, float]:
 def _split(setting: str, form: str) -> tuple[str, str]:
     name, sign, value = setting.partition("=")
     if not (name and sign and value):
-        raise ConfigError(f"{setting!r} is not of the form {form}")
+        raise ConfigError("not understood", where=repr(setting), remedy=f"Write it as {form}")
     return name, value
 
 

@@ -180,3 +180,10 @@ def test_links_between_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
             if "://" not in target and not target.startswith("mailto:"):
                 assert (path.parent / target).exists(), f"{relative(path)} links to {target}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    for path in documents():
+        if path.parent == ROOT / "docs" and path.name != "README.md":
+            assert f"]({path.name})" in index, f"docs/README.md does not name {path.name}"
