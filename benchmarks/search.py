@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS
 from edge_retrieve.runtime.index.files import empty_vectors
-from edge_retrieve.runtime.index.partition import GRAPH_FROM, Partition, Segment, build_graph
+from edge_retrieve.runtime.index.partition import Partition, Segment, build_graph
 from edge_retrieve.runtime.store import Vectors
 
 FloatArray = npt.NDArray[np.float32]
@@ -66,11 +66,7 @@ def ours(vectors: FloatArray) -> Search:
     studies = np.arange(vectors.shape[1], dtype=np.int64)
     tail = Segment(empty_vectors(vectors.shape[2]), None)
     partitions = [
-        Partition(
-            Segment(Vectors(studies, studies, rows), build_graph(rows) if len(rows) >= GRAPH_FROM else None),
-            *(tail, 0, 0),
-        )
-        for rows in vectors
+        Partition(Segment(Vectors(studies, studies, rows), build_graph(rows)), tail, 0, 0) for rows in vectors
     ]
     return lambda region, query: partitions[region].search(query, K)[0]
 

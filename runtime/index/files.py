@@ -1,9 +1,9 @@
 """The index's files: written whole, checked before anything is made of them.
 
-A partition has up to three: ``NAME.rows`` (owners, studies, float32 rows), ``NAME.usearch`` (the graph, for
-large partitions) and ``NAME.json``, which names the store, the bundle and the watermark, and carries the
-size and SHA-256 of the other two. usearch crashes the process on a file with flipped bytes, so the
-checksum is verified before it opens one.
+A partition has three: ``NAME.rows`` (owners, studies, float32 rows), ``NAME.usearch`` (a usearch index of
+them, unless there are none) and ``NAME.json``, which names the store, the bundle and the watermark, and
+carries the size and SHA-256 of the other two. usearch crashes the process on a file with flipped bytes, so
+the checksum is verified before it opens one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 from edge_retrieve.runtime.index.partition import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Goes up with a change of what the files hold, or of the rows from which a graph has links to walk."""
 
 _BLOCK = 1 << 20
 
@@ -50,7 +51,7 @@ class Sidecar:
         Shape of the matrix.
     rows_sha256 : str
     graph_sha256 : str
-        Empty where there is no graph.
+        Empty where there are no rows.
     format_version : int
     """
 
@@ -90,7 +91,7 @@ class PartitionFiles:
 
     @property
     def graph(self) -> Path:
-        """Path of the usearch graph."""
+        """Path of the usearch index."""
         return self.folder / f"{self.name}.usearch"
 
     def inspect(
@@ -114,7 +115,7 @@ class PartitionFiles:
             intact = (
                 self.rows.stat().st_size == sidecar.rows * (16 + 4 * sidecar.dim)
                 and _sha256(self.rows) == sidecar.rows_sha256
-                and (not sidecar.graph_sha256 or _sha256(self.graph) == sidecar.graph_sha256)
+                and (sidecar.rows == 0 or _sha256(self.graph) == sidecar.graph_sha256)
             )
         except FileNotFoundError:
             return FileState.MISSING, None
@@ -135,14 +136,12 @@ class PartitionFiles:
             studies=raw[8 * count : 16 * count].view("<i8"),
             rows=raw[16 * count :].view("<f4").reshape(count, dim),
         )
-        if not sidecar.graph_sha256:
-            return Segment(vectors, None)
         graph = new_graph(dim)
         try:
             graph.view(str(self.graph))
         except (RuntimeError, ValueError):
             return None
-        # Opening resets the shape to the file's, whatever we asked for.
+        # Opening resets the shape and the links to the file's, whatever we asked for.
         return Segment(vectors, graph) if (len(graph), graph.ndim) == (count, dim) else None
 
     def save(self, segment: Segment, store_id: str, bundle_id: str, watermark: Watermark) -> None:

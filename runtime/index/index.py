@@ -12,7 +12,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index.files import FileState, PartitionFiles, empty_vectors
-from edge_retrieve.runtime.index.partition import GRAPH_FROM, Partition, Segment, build_graph
+from edge_retrieve.runtime.index.partition import Partition, Segment, build_graph
 from edge_retrieve.runtime.store import Store, Vectors, Watermark
 
 Progress = Callable[[int, int, str], None]
@@ -101,7 +101,7 @@ class Index:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
             with self._lock:
                 partition = self.partition(key.modality, key.region)
-                if len(partition.tail.vectors.rows) and partition.base.graph is None:
+                if len(partition.tail.vectors.rows) and not partition.base.is_walked:
                     self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
                 # Mapped from its file when next needed, rather than all of them held at once.
                 del self._open[key]
@@ -169,7 +169,7 @@ class Index:
 
     def _build(self, key: PartitionKey, watermark: Watermark) -> Partition:
         vectors = self._store.vectors(key.modality, key.region)
-        graph = build_graph(vectors.rows) if len(vectors.rows) >= GRAPH_FROM else None
+        graph = build_graph(vectors.rows) if len(vectors.rows) else None
         tail = Segment(empty_vectors(self._store.embedding_dim), None)
         return Partition(Segment(vectors, graph), tail, _last(vectors, watermark), watermark.removals)
 

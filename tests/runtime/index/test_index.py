@@ -1,14 +1,17 @@
+import json
 import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import usearch.index
 
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import FileState, Index, PartitionKey
 from edge_retrieve.runtime.index import index as index_module
+from edge_retrieve.runtime.index import partition as partition_module
 
 WHOLE = PartitionKey(Modality.IMAGE, None)
 NODULE = "There is a nodule in the right upper lung zone."
@@ -37,12 +40,11 @@ def answers(store, maker, count=40):
     return {item.key: item.state for item in index.check()}[WHOLE]
 
 
-@pytest.fixture(params=[False, True], ids=["scan", "graph"])
-def graphs(request, monkeypatch):
-    """Run with and without graphs, whatever the size."""
+@pytest.fixture(params=[False, True], ids=["exact", "walk"])
+def walked(request, monkeypatch):
+    """Run with graphs that are walked and that are not, whatever the size."""
     if request.param:
-        monkeypatch.setattr(index_module, "GRAPH_FROM", 8)
-    return request.param
+        monkeypatch.setattr(partition_module, "EXACT_BELOW", 8)
 
 
 def test_every_partition_holds_what_the_store_does(filled):
@@ -57,6 +59,30 @@ def test_every_partition_holds_what_the_store_does(filled):
             np.testing.assert_array_equal(partition.base.vectors.studies, truth.studies)
 
 
+def test_a_partition_of_any_size_is_a_usearch_index(filled):
+    Index(filled).refresh()
+    for modality in Modality:
+        for region in (None, *Region):
+            path = files(filled, PartitionKey(modality, region))["usearch"]
+            truth = filled.vectors(modality, region)
+            assert path.exists() == (len(truth.rows) > 0)
+            if len(truth.rows):
+                stored = usearch.index.Index.restore(path)
+                assert str(stored.dtype) == "ScalarKind.BF16"
+                kept = stored.get(np.arange(len(truth.rows), dtype=np.uint64), dtype="f32")
+                np.testing.assert_allclose(kept, truth.rows, rtol=2**-8)
+
+
+def test_files_of_an_earlier_version_are_replaced(filled, maker):
+    Index(filled).rebuild()
+    files(filled)["usearch"].unlink()
+    sidecar = json.loads(files(filled)["json"].read_text())
+    files(filled)["json"].write_text(json.dumps(sidecar | {"graph_sha256": "", "format_version": 1}))
+    assert {item.key: item.state for item in Index(filled).check()}[WHOLE] is FileState.STALE
+    assert answers(filled, maker) is FileState.CURRENT
+    assert files(filled)["usearch"].exists()
+
+
 def test_progress_counts_up_to_all_sixty_partitions(filled):
     calls = []
     Index(filled).refresh(lambda *call: calls.append(call))
@@ -66,9 +92,7 @@ def test_progress_counts_up_to_all_sixty_partitions(filled):
 
 @pytest.mark.parametrize("suffix", ["rows", "json", "usearch"])
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "zero page", "remove"])
-def test_damaged_files_are_rebuilt_before_anything_reads_them(filled, maker, monkeypatch, suffix, damage):
-    if suffix == "usearch":
-        monkeypatch.setattr(index_module, "GRAPH_FROM", 8)
+def test_damaged_files_are_rebuilt_before_anything_reads_them(filled, maker, suffix, damage):
     index = Index(filled)
     for modality, region in ((Modality.IMAGE, None), (Modality.IMAGE, Region.CARINA)):
         index.partition(modality, region)
@@ -106,7 +130,7 @@ def test_files_of_another_store_or_bundle_are_not_taken(filled, maker, toy, tmp_
             assert answers(other, maker) is FileState.CURRENT
 
 
-def test_studies_that_came_later_are_found_at_once_by_an_open_index(filled, maker, graphs):
+def test_studies_that_came_later_are_found_at_once_by_an_open_index(filled, maker, walked):
     index = Index(filled)
     index.rebuild()
     for count in range(41, 46):
