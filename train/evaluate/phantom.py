@@ -172,6 +172,8 @@ def score(archive: EncodedArchive, direction: Direction, conditioned: bool, quer
     """Return the similarity of every study to one query, as the runtime fuses it.
 
     The words of a text query are the same with and without conditioning: what was said of the region.
+    Where both sides are searched and a study's report is silent about the region, that side counts with
+    the mean of the studies whose reports are not.
 
     Parameters
     ----------
@@ -201,7 +203,9 @@ def score(archive: EncodedArchive, direction: Direction, conditioned: bool, quer
         return np.asarray(np.where(silent, np.float32(-2.0), texts @ image))
     both = (image + text) / 2
     by_image, by_text = images @ both, texts @ both
-    return np.asarray(np.where(silent, by_image, (by_image + by_text) / 2))
+    if silent.all():
+        return np.asarray(by_image)
+    return np.asarray((by_image + np.where(silent, by_text[~silent].mean(), by_text)) / 2)
 
 
 def _rank(
