@@ -223,6 +223,32 @@ def test_a_missing_package_is_named_with_its_extra(package, arguments, extra, pl
     assert "Traceback" not in done.stderr
 
 
+def test_eval_reports_scores_a_table_without_a_model(run, tmp_path):
+    table = tmp_path / "reports.csv"
+    table.write_text(
+        "uid,MeSH,findings,impression\n"
+        "1,Nodule/lung/upper lobe/right,Nodule in the right upper lobe.,\n"  # agreed
+        "2,Pleural Effusion/right,The lungs are clear.,\n"  # missed
+    )
+    result = run("eval", "reports", table, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["n"] == 2
+    for score in ("location", "finding_location"):
+        assert report[score]["precision"] == 1.0
+        assert 0.0 < report[score]["recall"] < 1.0
+    assert "location.precision: 1.0000\n" in run("eval", "reports", table).stdout
+
+
+def test_eval_reports_names_a_table_it_cannot_read(run, tmp_path):
+    (tmp_path / "other.csv").write_text("uid,text\n1,Clear.\n")
+    for name in ("other.csv", "absent.csv"):
+        result = run("eval", "reports", tmp_path / name)
+        assert result.exit_code == 1
+        assert name in result.stderr
+        assert "Traceback" not in result.output
+
+
 def test_the_installed_command_runs(plain_environment, toy, store_path):
     command = Path(sys.executable).parent / "edge-retrieve"
     if not command.exists():
