@@ -68,11 +68,11 @@ def _process(image: _Image, generator: np.random.Generator) -> _Image:
         image = np.clip(
             image + generator.uniform(-0.4, 0.8) * (image - cv2.GaussianBlur(image, (0, 0), sigma)), 0, 1
         )
-    if generator.random() < 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.3, 0.9))
+    if generator.random() < 0.15:
+        image = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.3, 0.8))
     if generator.random() < 0.5:
         noise = generator.standard_normal((size, size), dtype=np.float32)
-        image = np.clip(image + np.float32(generator.uniform(0.002, 0.03)) * noise, 0.0, 1.0)
+        image = np.clip(image + np.float32(generator.uniform(0.002, 0.02)) * noise, 0.0, 1.0)
     if generator.random() < 0.3:
         image = _cover_border(image, generator)
     return np.ascontiguousarray(image, dtype=np.float32)

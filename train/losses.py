@@ -173,8 +173,9 @@ def location_image_text(
 ) -> Tensor:
     """Return the location-conditioned contrast between region embeddings and region sentences.
 
-    For a text n about region k: ``CE(Y_n, s t_n . r_jk)`` over the batch's images j; for an image's region
-    with a finding: the same over the texts about that region, those about its mirror image as negatives.
+    For a text n about region k: ``CE(Y_n, s t_n . r_jk)`` over the batch's images j; for region k of an
+    image: the same over the texts about that region, those about its mirror image as negatives. Regions with and
+    without a finding count equally.
 
     Parameters
     ----------
@@ -206,14 +207,21 @@ def location_image_text(
         torch.cat([overlap, torch.zeros_like(overlap)], dim=1),
         torch.cat([torch.ones_like(far_allowed), far_allowed], dim=1),
     )
-    # image -> text: only regions with a finding ask; normal sentences stand among the candidates.
-    images, places = torch.nonzero(labels.sum(dim=-1) > 0, as_tuple=True)
-    logits = scale * regions[images, places] @ texts.t()
+    # image -> text: every region of every image asks. Normal ones are twenty times as many, and telling
+    # them from abnormal ones is most of what a search needs: both kinds get the same say.
+    asking = regions.flatten(0, 1)
+    places = torch.arange(regions.shape[1], device=regions.device).repeat(regions.shape[0])
+    asked = labels.flatten(0, 1)
     about = text_regions[None, :] == places[:, None]
     about_mirror = text_regions[None, :] == mirror[places][:, None]
-    targets = label_overlap(labels[images, places], text_labels) * about
-    image_to_text = soft_cross_entropy(logits, targets, about | about_mirror)
-    return 0.5 * (text_to_image + image_to_text)
+    logits = scale * asking @ texts.t()
+    targets = label_overlap(asked, text_labels) * about
+    abnormal = asked.sum(dim=-1) > 0
+    candidates = about | about_mirror
+    image_to_text = [
+        soft_cross_entropy(logits, targets * kind[:, None], candidates) for kind in (abnormal, ~abnormal)
+    ]
+    return 0.5 * text_to_image + 0.25 * (image_to_text[0] + image_to_text[1])
 
 
 def location_text_text(

@@ -107,6 +107,7 @@ def test_location_image_image_contrasts_one_region_across_patients() -> None:
 
 def test_location_image_text_contrasts_texts_and_images_of_one_region() -> None:
     regions, labels, scale = unit(B, R, D), labels_(), 6.0
+    labels[:, 3] = 0  # a region normal in every image, and a text that says so
     text_rows, text_regions = np.array([0, 0, 1, 2, 3, 4]), np.array([0, 2, 0, 1, 0, 3])
     texts, text_labels = unit(6, D), labels[text_rows, text_regions]
     forward = []
@@ -121,17 +122,15 @@ def test_location_image_text_contrasts_texts_and_images_of_one_region() -> None:
                     targets.append(0.0)
         if sum(targets) > 0:
             forward.append(cross_entropy(logits, targets))
-    backward = []
+    backward: dict[bool, list[float]] = {True: [], False: []}
     for i in range(B):
         for k in range(R):
             about = [n for n in range(6) if text_regions[n] in (k, MIRROR[k])]
-            if not labels[i, k].any() or not about:
-                continue
             logits = [scale * regions[i, k] @ texts[n] for n in about]
             targets = [jaccard(labels[i, k], text_labels[n]) * (text_regions[n] == k) for n in about]
             if sum(targets) > 0:
-                backward.append(cross_entropy(logits, targets))
-    expected = 0.5 * (np.mean(forward) + np.mean(backward))
+                backward[bool(labels[i, k].any())].append(cross_entropy(logits, targets))
+    expected = 0.5 * np.mean(forward) + 0.25 * (np.mean(backward[True]) + np.mean(backward[False]))
     value = losses.location_image_text(
         t(regions), t(labels), t(texts), t(text_labels), t(text_regions), t(MIRROR), torch.tensor(scale)
     )
