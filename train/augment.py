@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -10,50 +12,60 @@ _Image = npt.NDArray[np.float32]
 _Boxes = npt.NDArray[np.float32]
 
 
-def augment(
-    pixels: npt.NDArray[np.uint8], boxes: _Boxes, generator: np.random.Generator
-) -> tuple[_Image, _Boxes]:
-    """Return a randomly posed and processed copy of a radiograph with its boxes.
+@dataclass(frozen=True)
+class Pose:
+    """An affine motion of the square, in units of its side: ``p' = linear p + offset``."""
 
-    Never mirrors: left and right are findings of their own.
+    linear: npt.NDArray[np.float64]
+    offset: npt.NDArray[np.float64]
+
+    def move_image(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return a square image, moved; what comes in from outside is black."""
+        size = image.shape[0]
+        # OpenCV's coordinates are those of pixel centres; ours are those of edges.
+        centre = np.array([0.5, 0.5])
+        offset = self.linear @ centre + self.offset * size - centre
+        matrix = np.column_stack([self.linear, offset])
+        moved = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=0.0)
+        return np.asarray(moved, dtype=np.uint8)
+
+    def move_boxes(self, boxes: _Boxes) -> _Boxes:
+        """Return boxes [R, 4] around the moved edge midpoints of boxes, clipped to the square.
+
+        Midpoints, not corners: the box of a rotated organ grows less than that of its rotated box.
+        """
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float64)
+        middles = 0.5 * (corners + np.roll(corners, -1, axis=1))
+        points = middles @ self.linear.T + self.offset
+        placed = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+        return np.asarray(np.clip(placed, 0.0, 1.0), dtype=np.float32)
+
+
+def draw_pose(generator: np.random.Generator) -> Pose:
+    """Draw a small rotation, scaling, stretching and shift; never a mirroring: sides are findings."""
+    angle = np.deg2rad(generator.normal(0.0, 3.5))
+    scale = np.exp(generator.normal(0.0, 0.09))
+    aspect = np.exp(generator.normal(0.0, 0.06))
+    shift = generator.normal(0.0, 0.04, 2)
+    cos, sin = np.cos(angle), np.sin(angle)
+    linear = np.array([[scale * aspect * cos, -scale * sin], [scale * sin, scale / aspect * cos]])
+    centre = np.array([0.5, 0.5])
+    return Pose(linear, centre + shift - linear @ centre)
+
+
+def process(pixels: npt.NDArray[np.uint8], generator: np.random.Generator) -> _Image:
+    """Return a radiograph as another room's exposure and processing would show it.
 
     Parameters
     ----------
     pixels : uint8 array of shape [S, S]
-    boxes : float32 array of shape [R, 4]
-        Fractions of the square.
     generator : numpy.random.Generator
 
     Returns
     -------
-    pixels : float32 array of shape [S, S], 0 to 1
-    boxes : float32 array of shape [R, 4]
-        Clipped to the square.
+    float32 array of shape [S, S], 0 to 1
     """
-    moved, placed = _move(pixels, boxes, generator)
-    return _process(moved.astype(np.float32) / 255.0, generator), placed
-
-
-def _move(
-    pixels: npt.NDArray[np.uint8], boxes: _Boxes, generator: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], _Boxes]:
-    size = pixels.shape[0]
-    angle = np.deg2rad(generator.normal(0.0, 3.5))
-    scale = np.exp(generator.normal(0.0, 0.09))
-    aspect = np.exp(generator.normal(0.0, 0.06))
-    shift = generator.normal(0.0, 0.04, 2) * size
-    cos, sin = np.cos(angle), np.sin(angle)
-    linear = np.array([[scale * aspect * cos, -scale * sin], [scale * sin, scale / aspect * cos]])
-    centre = np.array([size / 2, size / 2])
-    offset = centre + shift - linear @ centre
-    matrix = np.column_stack([linear, offset])
-    moved = cv2.warpAffine(pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderValue=0.0)
-    corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float64) * size
-    # Edge midpoints, not corners: the box of a rotated organ grows less than the box of its rotated box.
-    middles = 0.5 * (corners + np.roll(corners, -1, axis=1))
-    points = middles @ linear.T + offset
-    placed = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1) / size
-    return moved, np.clip(placed, 0.0, 1.0).astype(np.float32)
+    return _process(pixels.astype(np.float32) / np.float32(255.0), generator)
 
 
 def _process(image: _Image, generator: np.random.Generator) -> _Image:

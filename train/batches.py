@@ -12,10 +12,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from edge_retrieve.train.augment import augment
-from edge_retrieve.train.datasets.corpus import Corpus
+from edge_retrieve.train.augment import Pose, draw_pose, process
+from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, LesionMasks
 from edge_retrieve.train.text_bank import BankEntry, TextBank
 from edge_retrieve.train.tokenizer import tokenize
+
+MAP_SIDE = 32  # cells a side of the finding map
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Batch:
     ----------
     pixels : Tensor of shape [B, 1, S, S]
     boxes : Tensor of shape [B, 29, 4]
+    finding_map : Tensor of shape [B, L, 32, 32] or None
+        Share of each cell that a finding covers, 0 to 1; None without augmentation.
     labels : Tensor of shape [B, 29, L]
     patients : Tensor of shape [B]
     token_ids, mask : Tensor of shape [B, T]
@@ -40,6 +44,7 @@ class Batch:
 
     pixels: Tensor
     boxes: Tensor
+    finding_map: Tensor | None
     labels: Tensor
     patients: Tensor
     token_ids: Tensor
@@ -85,14 +90,16 @@ def make_batch(
         Adds its sentences to those of the batch's own reports.
     """
     generator = np.random.default_rng(seed if seed is not None else 0)
-    images, boxes = [], []
+    images, boxes, finding_maps = [], [], []
     for row in rows:
         if seed is None:
-            image, placed = corpus.pixels[row].astype(np.float32) / 255.0, corpus.boxes[row]
+            images.append(corpus.pixels[row].astype(np.float32) / np.float32(255.0))
+            boxes.append(corpus.boxes[row])
         else:
-            image, placed = augment(corpus.pixels[row], corpus.boxes[row], generator)
-        images.append(image)
-        boxes.append(placed)
+            pose = draw_pose(generator)
+            images.append(process(pose.move_image(corpus.pixels[row]), generator))
+            boxes.append(pose.move_boxes(corpus.boxes[row]))
+            finding_maps.append(_finding_map(corpus.lesions, int(row), pose))
     ids, mask = tokenize(tokenizer, [corpus.reports[row] for row in rows], limit)
     chosen = [
         BankEntry(int(row), entry.region, entry.text)
@@ -110,6 +117,7 @@ def make_batch(
     return Batch(
         pixels=torch.from_numpy(np.stack(images))[:, None],
         boxes=torch.from_numpy(np.stack(boxes)),
+        finding_map=torch.from_numpy(np.stack(finding_maps)) if finding_maps else None,
         labels=torch.from_numpy(corpus.labels[rows]),
         patients=torch.from_numpy(corpus.patients[rows]),
         token_ids=torch.from_numpy(ids),
@@ -120,6 +128,17 @@ def make_batch(
         text_patients=torch.from_numpy(corpus.patients[studies]),
         text_labels=torch.from_numpy(corpus.labels[studies, regions]),
     )
+
+
+def _finding_map(lesions: LesionMasks, study: int, pose: Pose) -> npt.NDArray[np.float32]:
+    """Return the share of each cell of a coarse grid that each finding covers after a motion."""
+    cells = np.zeros((len(FINDINGS), MAP_SIDE, MAP_SIDE), dtype=np.float32)
+    rows = lesions.of(study)
+    factor = MASK_SIDE // MAP_SIDE
+    for finding, mask in zip(lesions.findings[rows], lesions.masks[rows], strict=True):
+        moved = pose.move_image(mask).reshape(MAP_SIDE, factor, MAP_SIDE, factor)
+        cells[finding] = np.maximum(cells[finding], moved.mean(axis=(1, 3), dtype=np.float32) / 255.0)
+    return cells
 
 
 def iterate_epoch(

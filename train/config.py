@@ -63,6 +63,7 @@ class LossWeights:
     location_text_text: float = 0.0
     box: float = 5.0
     box_score: float = 0.5
+    finding_map: float = 0.0  # only for data sets with finding masks
 
 
 @dataclass(frozen=True)

@@ -174,8 +174,8 @@ def location_image_text(
     """Return the location-conditioned contrast between region embeddings and region sentences.
 
     For a text n about region k: ``CE(Y_n, s t_n . r_jk)`` over the batch's images j; for region k of an
-    image: the same over the texts about that region, those about its mirror image as negatives. Regions with and
-    without a finding count equally.
+    image: the same over the texts about that region, those about its mirror image as negatives. Regions
+    with and without a finding count equally.
 
     Parameters
     ----------
@@ -273,6 +273,28 @@ def box_regression(predicted: Tensor, truth: Tensor) -> Tensor:
     hull = (hull_high - hull_low).clamp_min(0).prod(dim=-1).clamp_min(1e-6)
     generalised = 1 - overlap / union + (hull - union) / hull
     return (distance + 0.4 * generalised).mean()
+
+
+def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: float = 0.1) -> Tensor:
+    """Return the focal loss of a per-cell classification of findings.
+
+    ``-(1 - p)^g log p`` over covered cells and ``-p^g log(1 - p)`` over the others, divided by the number of
+    covered cells (Lin et al. 2017, eq. 4, without class weights).
+
+    Parameters
+    ----------
+    logits : Tensor of shape [B, L, h, w]
+    share : Tensor of shape [B, L, h, w]
+        Share of each cell that the finding covers, 0 to 1.
+    focus : float
+        ``g``.
+    covered : float
+        A cell counts as covered from this share on.
+    """
+    truth = (share >= covered).to(logits.dtype)
+    signed = logits * (2.0 * truth - 1.0)
+    losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
+    return losses.sum() / truth.sum().clamp_min(1.0)
 
 
 def box_iou(first: Tensor, second: Tensor) -> Tensor:

@@ -60,6 +60,11 @@ def compute_losses(
         reached = losses.box_iou(image.boxes.detach(), batch.boxes)
         score = torch.nn.functional.binary_cross_entropy_with_logits(image.box_logits, reached)
         parts["box_score"] = weights.box_score * score
+    if weights.finding_map and batch.finding_map is not None:
+        side = image.finding_logits.shape[-2:]
+        share = torch.nn.functional.interpolate(batch.finding_map, size=side, mode="area")
+        value = losses.finding_map(image.finding_logits, share)
+        parts["finding_map"] = weights.finding_map * value
     if weights.semantic_global:
         similarity = study_similarity(batch.labels)
         value = losses.semantic_global(image.global_embedding.float(), report.text, similarity, scale[0])

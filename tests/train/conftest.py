@@ -14,7 +14,7 @@ from edge_retrieve.train.config import (
     TokenizerConfig,
     TrainConfig,
 )
-from edge_retrieve.train.datasets.corpus import Corpus, supervise
+from edge_retrieve.train.datasets.corpus import Corpus, LesionMasks, supervise
 
 TINY_MODEL = ModelConfig(
     image_size=64,
@@ -49,11 +49,16 @@ def make_corpus(studies: int = 24) -> Corpus:
         reports=reports,
         labels=labels,
         region_texts=region_texts,
+        lesions=LesionMasks(
+            studies=np.arange(0, studies, 2),
+            findings=np.zeros(len(range(0, studies, 2)), dtype=np.int64),
+            masks=generator.integers(0, 2, (len(range(0, studies, 2)), 64, 64), dtype=np.uint8) * 255,
+        ),
     )
 
 
 def make_config(out: Path) -> TrainConfig:
-    everything = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5)
+    everything = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0)
     return TrainConfig(
         out=str(out),
         model=TINY_MODEL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_retrieve.train.augment import augment
+from edge_retrieve.train.augment import draw_pose, process
 
 SIZE = 128
 
@@ -15,7 +15,9 @@ def test_a_bright_square_stays_inside_its_box() -> None:
     boxes = np.array([[24, 40, 60, 70]], dtype=np.float32) / SIZE
     overlaps = []
     for seed in range(60):
-        image, placed = augment(pixels, boxes, np.random.default_rng(seed))
+        generator = np.random.default_rng(seed)
+        pose = draw_pose(generator)
+        image, placed = process(pose.move_image(pixels), generator), pose.move_boxes(boxes)
         assert image.dtype == np.float32
         assert image.min() >= 0.0
         assert image.max() <= 1.0
@@ -31,12 +33,21 @@ def test_a_bright_square_stays_inside_its_box() -> None:
     assert np.median(overlaps) > 0.75
 
 
+def test_a_pose_moves_fine_and_coarse_grids_alike() -> None:
+    fine = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    fine[32:80, 48:96] = 255
+    coarse = fine.reshape(SIZE // 4, 4, SIZE // 4, 4).max(axis=(1, 3))
+    for seed in range(20):
+        pose = draw_pose(np.random.default_rng(seed))
+        reduced = pose.move_image(fine).reshape(SIZE // 4, 4, SIZE // 4, 4).mean(axis=(1, 3))
+        assert np.abs(reduced - pose.move_image(coarse)).mean() < 3.0, "grey levels of 255"
+
+
 def test_equal_seeds_give_equal_images() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
-    boxes = np.array([[0.1, 0.1, 0.4, 0.5]], dtype=np.float32)
-    first = augment(pixels, boxes, np.random.default_rng(4))
-    second = augment(pixels, boxes, np.random.default_rng(4))
-    other = augment(pixels, boxes, np.random.default_rng(5))
-    assert np.array_equal(first[0], second[0])
-    assert np.array_equal(first[1], second[1])
-    assert not np.array_equal(first[0], other[0])
+    images = [process(pixels, np.random.default_rng(seed)) for seed in (4, 4, 5)]
+    assert np.array_equal(images[0], images[1])
+    assert not np.array_equal(images[0], images[2])
+    poses = [draw_pose(np.random.default_rng(seed)) for seed in (4, 4, 5)]
+    assert np.array_equal(poses[0].linear, poses[1].linear)
+    assert not np.array_equal(poses[0].offset, poses[2].offset)

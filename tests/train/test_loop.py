@@ -56,6 +56,7 @@ def test_stages_compute_the_losses_they_name(config: TrainConfig, corpus: Corpus
         "location_image_image",
         "location_image_text",
         "location_text_text",
+        "finding_map",
     }
 
 

@@ -173,6 +173,22 @@ def test_box_losses_on_known_boxes() -> None:
     assert float(half) == pytest.approx(0.5)
 
 
+def test_finding_map_matches_the_focal_formula() -> None:
+    logits, share = RNG.standard_normal((2, 3, 4, 4)), RNG.random((2, 3, 4, 4)) * 0.2
+    total, covered = 0.0, 0
+    for z, part in zip(logits.ravel(), share.ravel(), strict=True):
+        p = 1 / (1 + np.exp(-z))
+        if part >= 0.1:
+            total -= (1 - p) ** 2 * np.log(p)
+            covered += 1
+        else:
+            total -= p**2 * np.log(1 - p)
+    assert float(losses.finding_map(t(logits), t(share))) == pytest.approx(total / covered, rel=1e-9)
+    assert torch.autograd.gradcheck(
+        lambda z: losses.finding_map(z, t(share)), (t(logits).requires_grad_(),), eps=1e-6, atol=1e-5
+    )
+
+
 def test_a_batch_without_findings_gives_zero_not_nan() -> None:
     regions = t(unit(B, R, D)).requires_grad_()
     empty = torch.zeros(B, R, L, dtype=torch.float64)

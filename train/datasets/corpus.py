@@ -13,6 +13,7 @@ from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.reports import parse_report, text_by_region
 
 FINDINGS: tuple[Finding, ...] = tuple(Finding)
+MASK_SIDE = 64  # cells a side of a lesion mask
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,30 @@ class RegionText:
 
 
 @dataclass(frozen=True)
+class LesionMasks:
+    """Where findings lie, for data sets that know; row m of each array is lesion m.
+
+    Parameters
+    ----------
+    studies : int64 array of shape [M]
+        Row of the corpus, ascending.
+    findings : int64 array of shape [M]
+        Position in `FINDINGS`.
+    masks : uint8 array of shape [M, 64, 64]
+        255 where the finding is, on the letterboxed square.
+    """
+
+    studies: npt.NDArray[np.int64]
+    findings: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.uint8]
+
+    def of(self, study: int) -> slice:
+        """Return the rows of one study's lesions."""
+        low, high = np.searchsorted(self.studies, [study, study + 1])
+        return slice(int(low), int(high))
+
+
+@dataclass(frozen=True)
 class Corpus:
     """Studies in arrays; row n of each belongs to study n.
 
@@ -48,6 +73,8 @@ class Corpus:
     labels : float32 array of shape [N, 29, L]
         Findings the *report* states as present in each region: weak supervision, as in the paper.
     region_texts : sequence of tuple of RegionText
+    lesions : LesionMasks
+        Without rows where the data set has no finding masks.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -56,6 +83,7 @@ class Corpus:
     reports: Sequence[str]
     labels: npt.NDArray[np.float32]
     region_texts: Sequence[tuple[RegionText, ...]]
+    lesions: LesionMasks
 
     def __len__(self) -> int:
         return len(self.pixels)

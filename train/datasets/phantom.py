@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, boxes_to_array
 from edge_retrieve.train.config import DataConfig
-from edge_retrieve.train.datasets.corpus import Corpus, supervise
+from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, LesionMasks, supervise
 from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.render import render
 from edge_retrieve.train.phantom.reports import write_report
@@ -31,14 +31,32 @@ class _Job:
     image_size: int
 
 
-def _render(job: _Job) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+@dataclass(frozen=True)
+class _Rendered:
+    pixels: npt.NDArray[np.uint8]  # [S, S]
+    boxes: npt.NDArray[np.float32]  # [29, 4]
+    findings: tuple[int, ...]
+    masks: npt.NDArray[np.uint8]  # [lesions, 64, 64]
+
+
+def _render(job: _Job) -> _Rendered:
     cv2.setNumThreads(1)
     image = render(job.study.spec, job.render_size)
     shown = display_values(image)
     side = (job.image_size, job.image_size)
     small = cv2.resize(shown, side, interpolation=cv2.INTER_AREA)
     placed = [image.boxes[region] for region in REGIONS]
-    return np.round(small * 255.0).astype(np.uint8), boxes_to_array(placed) / np.float32(job.render_size)
+    grid = (MASK_SIDE, MASK_SIDE)
+    masks = [
+        cv2.resize(entry.mask.astype(np.uint8) * 255, grid, interpolation=cv2.INTER_AREA)
+        for entry in image.findings
+    ]
+    return _Rendered(
+        np.round(small * 255.0).astype(np.uint8),
+        boxes_to_array(placed) / np.float32(job.render_size),
+        tuple(FINDINGS.index(entry.lesion.finding) for entry in image.findings),
+        np.array(masks, dtype=np.uint8).reshape(-1, *grid),
+    )
 
 
 def _renderer_digest() -> str:
@@ -49,9 +67,7 @@ def _renderer_digest() -> str:
     return digest.hexdigest()
 
 
-def _rendered(
-    jobs: list[_Job], workers: int
-) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+def _rendered(jobs: list[_Job], workers: int) -> Iterator[_Rendered]:
     if workers <= 1:
         yield from map(_render, jobs)
         return
@@ -95,7 +111,13 @@ def load_phantom_corpus(
         reports=reports,
         labels=labels,
         region_texts=region_texts,
+        lesions=_load_lesions(folder / "lesions.npz"),
     )
+
+
+def _load_lesions(path: Path) -> LesionMasks:
+    with np.load(path) as stored:
+        return LesionMasks(stored["studies"], stored["findings"], stored["masks"])
 
 
 def _fill(folder: Path, jobs: list[_Job], workers: int, progress: Progress | None) -> None:
@@ -105,10 +127,22 @@ def _fill(folder: Path, jobs: list[_Job], workers: int, progress: Progress | Non
         folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=(len(jobs), size, size)
     )
     boxes = np.zeros((len(jobs), len(REGIONS), 4), dtype=np.float32)
-    for row, (image, placed) in enumerate(_rendered(jobs, workers)):
-        pixels[row], boxes[row] = image, placed
+    studies: list[int] = []
+    findings: list[int] = []
+    masks: list[npt.NDArray[np.uint8]] = []
+    for row, rendered in enumerate(_rendered(jobs, workers)):
+        pixels[row], boxes[row] = rendered.pixels, rendered.boxes
+        studies += [row] * len(rendered.findings)
+        findings += rendered.findings
+        masks.append(rendered.masks)
         if progress:
             progress(row + 1, len(jobs))
+    np.savez(
+        folder / "lesions.npz",
+        studies=np.array(studies, dtype=np.int64),
+        findings=np.array(findings, dtype=np.int64),
+        masks=np.concatenate(masks),
+    )
     pixels.flush()
     # The boxes are written last, under a temporary name: their presence says the cache is whole.
     partial = folder / "boxes.partial.npy"

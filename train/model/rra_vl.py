@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.config import ModelConfig
 from edge_retrieve.train.model.image_tower import ImageTower
 from edge_retrieve.train.model.localizer import RegionLocalizer
@@ -34,12 +35,15 @@ class ImageOutputs(NamedTuple):
     boxes : Tensor of shape [B, 29, 4]
         Fractions of the model's square.
     box_logits : Tensor of shape [B, 29]
+    finding_logits : Tensor of shape [B, L, h, w]
+        Findings cell by cell; trains the features where masks are known, and is not exported.
     """
 
     features: Tensor
     global_embedding: Tensor
     boxes: Tensor
     box_logits: Tensor
+    finding_logits: Tensor
 
 
 class TextOutputs(NamedTuple):
@@ -97,6 +101,9 @@ class RraVl(nn.Module):
         self.localizer = RegionLocalizer(config.feature_channels)
         self.value = nn.Conv2d(config.feature_channels, config.feature_channels, 1)
         self.salience = nn.Conv2d(config.feature_channels, config.salience_heads, 1)
+        self.finding_head = nn.Conv2d(config.feature_channels, len(Finding), 1)
+        # Findings are rare: at the start every cell says "1 in 100", not "1 in 2" (Lin et al. 2017).
+        nn.init.constant_(self.finding_head.bias, -4.6)  # type: ignore[arg-type]
         self.region_head = RegionHead(config)
         self.global_head = RegionHead(config)
         self.text_tower = TextTower(config, vocabulary)
@@ -113,7 +120,8 @@ class RraVl(nn.Module):
         )
         features = torch.cat([value, value * weights, salience], dim=1)
         whole = pixels.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(pixels.shape[0], 1, 4)
-        return ImageOutputs(features, self.global_head(features, whole)[:, 0], boxes, box_logits)
+        whole_embedding = self.global_head(features, whole)[:, 0]
+        return ImageOutputs(features, whole_embedding, boxes, box_logits, self.finding_head(shared).float())
 
     def encode_regions(self, features: Tensor, boxes: Tensor) -> Tensor:
         """Encode boxes [B, R, 4] on `ImageOutputs.features` to unit vectors [B, R, D]."""
