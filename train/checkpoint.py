@@ -78,11 +78,18 @@ def load_trained(path: Path) -> TrainedModel:
     Raises
     ------
     TrainingError
-        As `read_checkpoint`.
+        As `read_checkpoint`, and where the weights do not fit the model.
     """
     content = read_checkpoint(path)
     config = parse_config(json.loads(content["config"]), where=str(path))
     tokenizer = Tokenizer.from_str(content["tokenizer"])
     model = RraVl(config.model, tokenizer.get_vocab_size())
-    model.load_state_dict(content["ema"])
+    try:
+        model.load_state_dict(content["ema"])
+    except RuntimeError as error:
+        raise TrainingError(
+            f"the weights are those of another architecture ({error})",
+            where=str(path),
+            remedy="Use the version that trained it, or train again",
+        ) from None
     return TrainedModel(model.eval(), tokenizer, config, content["epochs_done"])

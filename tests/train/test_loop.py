@@ -104,3 +104,12 @@ def test_a_diverged_loss_stops_the_run(config: TrainConfig, corpus: Corpus) -> N
         trainer.model.logit_scale.fill_(float("nan"))
     with pytest.raises(TrainingError, match="no longer finite"):
         trainer.run()
+
+
+def test_weights_of_another_architecture_are_named(config: TrainConfig, corpus: Corpus) -> None:
+    path = Trainer(config, corpus, corpus).run().checkpoint
+    content = read_checkpoint(path)
+    del content["ema"]["finding_head.weight"]
+    torch.save(content, path)
+    with pytest.raises(TrainingError, match="another architecture"):
+        load_trained(path)
