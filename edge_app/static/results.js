@@ -79,7 +79,10 @@ export class Results {
     const open = item.appendChild(node("button"));
     open.type = "button";
     open.addEventListener("click", () => this.onOpen(hit));
-    const finding = best?.finding || hit.findings[0] || "no finding stated";
+    // A finding that the report puts elsewhere must not read as one of the searched region.
+    const conditioned = hit.regions.some((match) => match.region);
+    const here = hit.regions.map((match) => match.finding).find(Boolean);
+    const finding = conditioned ? here || "no finding stated here" : hit.findings[0] || "no finding stated";
     open.setAttribute("aria-label", `Case ${hit.rank}: ${finding}, ${best ? place(best) : ""}, similarity ${hit.score.toFixed(2)}. Compare side by side.`);
 
     const thumb = open.appendChild(node("span", "thumb"));
@@ -94,9 +97,10 @@ export class Results {
     const body = open.appendChild(node("span", "body"));
     body.append(node("span", "finding", finding));
     for (const match of hit.regions.slice(0, 3)) {
-      const extra = match === best || !match.finding ? "" : ` · ${match.finding}`;
+      const extra = !match.finding || match.finding === finding ? "" : ` · ${match.finding}`;
       body.append(node("span", "where", `${place(match)}${extra}`));
     }
+    if (conditioned && !here && hit.findings.length) body.append(node("span", "meta", `elsewhere: ${hit.findings[0]}`));
     const score = body.appendChild(node("span", "score"));
     const bar = score.appendChild(node("i"));
     bar.style.setProperty("--part", `${Math.round(Math.max(0, Math.min(1, hit.score)) * 100)}%`);
