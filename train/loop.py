@@ -21,6 +21,7 @@ from edge_retrieve.train.checkpoint import CHECKPOINT, read_checkpoint, save_che
 from edge_retrieve.train.config import StageConfig, TrainConfig, config_to_json, load_config
 from edge_retrieve.train.datasets.corpus import Corpus
 from edge_retrieve.train.datasets.phantom import load_phantom_corpus
+from edge_retrieve.train.memory import keep_freed_memory
 from edge_retrieve.train.model import RraVl
 from edge_retrieve.train.objective import compute_losses
 from edge_retrieve.train.phantom.sampling import Split
@@ -74,6 +75,7 @@ def train(config_path: Path, *, resume: bool = False, progress: Progress | None 
         The output folder holds another run, or the loss diverged.
     """
     config = load_config(config_path)
+    keep_freed_memory()
 
     def rendering(done: int, total: int) -> None:
         if progress:
