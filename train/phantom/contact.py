@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.spec import PhantomImage
 
 
 def windowed(image: PhantomImage) -> npt.NDArray[np.uint8]:
     """Return an image through its window, 8 bits, shape [H, W]."""
-    low = image.window_center - image.window_width / 2
-    shown = (image.pixels.astype(np.float32) - np.float32(low)) / np.float32(image.window_width)
-    return np.asarray(np.clip(shown * 255 + 0.5, 0, 255), dtype=np.uint8)
+    return np.asarray(np.round(display_values(image) * 255), dtype=np.uint8)
 
 
 def contact_sheet(images: Sequence[PhantomImage], columns: int) -> npt.NDArray[np.uint8]:
