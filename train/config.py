@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -108,8 +107,6 @@ def _convert(annotation: Any, value: Any, where: str) -> Any:
             raise ConfigError("expected a list", where=where)
         item = typing.get_args(annotation)[0]
         return tuple(_convert(item, entry, f"{where}[{i}]") for i, entry in enumerate(value))
-    if isinstance(annotation, types.UnionType):
-        raise ConfigError("this field cannot be set from JSON", where=where)
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not annotation:
