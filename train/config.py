@@ -7,12 +7,31 @@ import json
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_retrieve.runtime.errors import ConfigError
 
 PRESETS = Path(__file__).parent / "presets"
+
+
+class Objective(str, Enum):
+    """What aligns images with reports: our losses, or those of a published method in the same trainer."""
+
+    RRA_VL = "rra_vl"  # the losses that a stage's weights name
+    GLOBAL_INFONCE = "global_infonce"  # whole image against whole report (ConVIRT, CLIP)
+    SEMANTIC_SOFT = "semantic_soft"  # the same with soft targets from label similarity (MedCLIP)
+    WORD_REGION = "word_region"  # words attend over regions (GLoRIA)
+    REGION_CROPS = "region_crops"  # one region in two views of an image, without text (RegionMIR)
+
+
+class Device(str, Enum):
+    """Where the model trains; `AUTO` takes CUDA where there is one."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 @dataclass(frozen=True)
@@ -85,14 +104,20 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    objective: Objective = Objective.RRA_VL  # others replace the alignment losses, and nothing else
     seed: int = 0  # of weights, order and augmentation
-    batch: int = 64  # studies a step
+    batch: int = 64  # studies contrasted with each other, over all processes together
+    chunk: int = 0  # studies encoded at a time; bounds memory, not the contrast; 0: all at once
+    accumulate: int = 1  # batches whose gradients are added up before the weights move
     weight_decay: float = 0.02  # AdamW
     warmup_steps: int = 50  # steps of linear warm-up at the start of each stage
     gradient_clip: float = 1.0  # maximum norm
     ema_decay: float = 0.998  # a step; decay of the averaged weights that are kept
     bfloat16: bool = True  # run the convolutions in bfloat16
+    compile: str = ""  # torch.compile backend of the towers, such as "inductor"; empty: none
+    device: Device = Device.AUTO  # where the model trains
     threads: int = 2  # CPU threads
+    checkpoint_steps: int = 0  # batches between checkpoints within an epoch; 0: only after each epoch
 
 
 T = TypeVar("T")
@@ -101,6 +126,12 @@ T = TypeVar("T")
 def _convert(annotation: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         return _build(annotation, value, where)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        try:
+            return annotation(value)
+        except ValueError:
+            known = ", ".join(str(member.value) for member in annotation)
+            raise ConfigError(f"expected one of {known}; found {value!r}", where=where) from None
     origin = typing.get_origin(annotation)
     if origin is tuple:
         if not isinstance(value, list):
@@ -159,6 +190,11 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "config") -> TrainConfi
         raise ConfigError("needs at least one stage", where=f"{where}.stages")
     if config.batch < 2:
         raise ConfigError("contrast needs at least 2 studies a step", where=f"{where}.batch")
+    if config.accumulate < 1:
+        raise ConfigError("must be at least 1", where=f"{where}.accumulate")
+    for name in ("chunk", "checkpoint_steps"):
+        if getattr(config, name) < 0:
+            raise ConfigError("must not be negative", where=f"{where}.{name}")
     return config
 
 

@@ -35,6 +35,11 @@ def test_presets_load_by_name_and_read_back_equal(preset: str) -> None:
             "stages[0].weights",
         ),
         ({"out": None}, "config.out"),
+        ({"objective": "clip"}, "expected one of rra_vl, global_infonce"),
+        ({"device": "tpu"}, "config.device"),
+        ({"accumulate": 0}, "config.accumulate"),
+        ({"chunk": -1}, "config.chunk"),
+        ({"checkpoint_steps": -5}, "config.checkpoint_steps"),
     ],
 )
 def test_what_is_wrong_is_named(change: dict[str, object], named: str) -> None:
