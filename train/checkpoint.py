@@ -38,7 +38,8 @@ def save_checkpoint(path: Path, config: TrainConfig, tokenizer: Tokenizer, state
     config : TrainConfig
     tokenizer : Tokenizer
     state : dict
-        ``model``, ``ema``, ``optimiser`` state dicts and ``epochs_done``.
+        ``model``, ``ema``, ``optimiser`` state dicts and ``epochs_done``; within an epoch also
+        ``steps_done`` of it and the ``sums`` of their losses; ``random``, PyTorch's generator.
     """
     partial = path.with_suffix(".partial")
     content = {"format": _FORMAT, "config": config_to_json(config), "tokenizer": tokenizer.to_str(), **state}
@@ -72,6 +73,38 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
+def _config_of(content: dict[str, Any], path: Path) -> TrainConfig:
+    """Return a checkpoint's configuration; settings younger than it have defaults that change nothing."""
+    return parse_config(json.loads(content["config"]), where=str(path))
+
+
+def checkpoint_to_resume(path: Path, config: TrainConfig, *, resume: bool) -> dict[str, Any] | None:
+    """Return the checkpoint that a run goes on from, None where it starts anew.
+
+    Raises
+    ------
+    TrainingError
+        As `read_checkpoint`; where a run that is not resumed would overwrite it, or a resumed one has
+        another configuration.
+    """
+    if not path.exists():
+        return None
+    if not resume:
+        raise TrainingError(
+            "the output folder holds a run already",
+            where=str(path.parent),
+            remedy="Use --resume or another `out`",
+        )
+    content = read_checkpoint(path)
+    if _config_of(content, path) != config:
+        raise TrainingError(
+            "the checkpoint was made with another configuration",
+            where=str(path),
+            remedy="Resume with the configuration it was started with, or use another `out`",
+        )
+    return content
+
+
 def load_trained(path: Path) -> TrainedModel:
     """Load the averaged weights of a checkpoint (a file, or the folder that holds it) for inference.
 
@@ -81,7 +114,7 @@ def load_trained(path: Path) -> TrainedModel:
         As `read_checkpoint`, and where the weights do not fit the model.
     """
     content = read_checkpoint(path)
-    config = parse_config(json.loads(content["config"]), where=str(path))
+    config = _config_of(content, path)
     tokenizer = Tokenizer.from_str(content["tokenizer"])
     model = RraVl(config.model, tokenizer.get_vocab_size())
     try:

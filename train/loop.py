@@ -1,36 +1,51 @@
-"""The training loop: two stages, averaged weights, a checkpoint an epoch, exact resume."""
+"""The training loop: two stages, averaged weights, checkpoints, exact resume, one process or several."""
 
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
-from edge_retrieve.runtime.errors import TrainingError
-from edge_retrieve.train.batches import iterate_epoch
-from edge_retrieve.train.checkpoint import CHECKPOINT, read_checkpoint, save_checkpoint
+from edge_retrieve.runtime.errors import ConfigError, TrainingError
+from edge_retrieve.train.assemble import build_model, build_optimiser, compile_towers
+from edge_retrieve.train.batches import Batch
+from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
 from edge_retrieve.train.config import StageConfig, TrainConfig, config_to_json, load_config
 from edge_retrieve.train.datasets.corpus import Corpus
 from edge_retrieve.train.datasets.phantom import load_phantom_corpus
+from edge_retrieve.train.device import chosen_device, move_batch
+from edge_retrieve.train.distributed import (
+    ALONE,
+    Processes,
+    average_gradients,
+    joined_processes,
+    share_weights,
+)
+from edge_retrieve.train.log import EPOCHS, STEPS, JsonLines
 from edge_retrieve.train.memory import keep_freed_memory
-from edge_retrieve.train.model import RraVl
-from edge_retrieve.train.objective import compute_losses
 from edge_retrieve.train.phantom.sampling import Split
+from edge_retrieve.train.schedule import (
+    EpochPlace,
+    average_weights,
+    iterate_steps,
+    learning_rate,
+    step_generator,
+    steps_per_epoch,
+)
+from edge_retrieve.train.step import StepPlan, work_through
 from edge_retrieve.train.text_bank import TextBank
 from edge_retrieve.train.tokenizer import train_tokenizer
 from edge_retrieve.train.validate import validate
 
 Progress = Callable[[str, int, int], None]
-LOG = "log.jsonl"
+CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 
 
@@ -56,7 +71,7 @@ class TrainResult:
 
 
 def train(config_path: Path, *, resume: bool = False, progress: Progress | None = None) -> TrainResult:
-    """Train RRA-VL as a configuration file says.
+    """Train as a configuration file says; one of several processes where `torchrun` started them.
 
     Parameters
     ----------
@@ -76,16 +91,30 @@ def train(config_path: Path, *, resume: bool = False, progress: Progress | None 
     """
     config = load_config(config_path)
     keep_freed_memory()
+    backend = "nccl" if chosen_device(config.device).type == "cuda" else "gloo"
+    with joined_processes(backend) as processes:
+        corpora = load_corpora(config, processes, progress)
+        return Trainer(config, *corpora, resume=resume, processes=processes).run(progress)
+
+
+def load_corpora(
+    config: TrainConfig, processes: Processes = ALONE, progress: Progress | None = None
+) -> tuple[Corpus, Corpus]:
+    """Return the studies to train on and those to watch; the first process makes what is not there yet."""
 
     def rendering(done: int, total: int) -> None:
-        if progress:
+        if progress and processes.first:
             progress("render phantoms", done, total)
 
-    corpora = [
+    if not processes.first:
+        processes.wait()
+    training, validation = (
         load_phantom_corpus(config.data, config.model.image_size, split, rendering)
         for split in (Split.TRAIN, Split.VAL)
-    ]
-    return Trainer(config, corpora[0], corpora[1], resume=resume).run(progress)
+    )
+    if processes.first:
+        processes.wait()
+    return training, validation
 
 
 class Trainer:
@@ -97,44 +126,60 @@ class Trainer:
     corpus, validation : Corpus
     resume : bool
         As for `train`.
+    processes : Processes
+        This process among those that train the model.
     """
 
     def __init__(
-        self, config: TrainConfig, corpus: Corpus, validation: Corpus, *, resume: bool = False
+        self,
+        config: TrainConfig,
+        corpus: Corpus,
+        validation: Corpus,
+        *,
+        resume: bool = False,
+        processes: Processes = ALONE,
     ) -> None:
-        self.config, self.corpus, self.validation = config, corpus, validation
+        self.config, self.corpus, self.validation, self.processes = config, corpus, validation, processes
+        if config.batch % processes.world:
+            raise ConfigError(
+                f"a batch of {config.batch} cannot be shared by {processes.world} processes",
+                where="config.batch",
+                remedy="Use a multiple of the number of processes",
+            )
         self.out = Path(config.out).expanduser()
         self.out.mkdir(parents=True, exist_ok=True)
         self.path = self.out / CHECKPOINT
-        if self.path.exists() and not resume:
-            raise TrainingError(
-                "the output folder holds a run already",
-                where=str(self.out),
-                remedy="Use --resume or another `out`",
-            )
+        self.epochs, self.steps = JsonLines(self.out / EPOCHS), JsonLines(self.out / STEPS)
+        saved = checkpoint_to_resume(self.path, config, resume=resume)
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
-        self.epochs_done = 0
-        saved = read_checkpoint(self.path) if resume and self.path.exists() else None
-        if saved is not None and saved["config"] != config_to_json(config):
-            raise TrainingError(
-                "the checkpoint was made with another configuration",
-                where=str(self.path),
-                remedy="Resume with the configuration it was started with, or use another `out`",
-            )
+        self.device = chosen_device(config.device, processes.rank)
         self.tokenizer = self._tokenizer()
         self.bank = TextBank(corpus)
-        self.model = RraVl(config.model, self.tokenizer.get_vocab_size())
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device)
         self.ema = copy.deepcopy(self.model).eval()
-        self.optimiser = torch.optim.AdamW(
-            _parameter_groups(self.model, config.weight_decay), lr=0.0, fused=True
-        )
+        self.optimiser = build_optimiser(self.model, config.weight_decay)
+        # Where the run stands: whole epochs, batches of the next one, and the sums of their losses.
+        self.epochs_done, self.steps_done = 0, 0
+        self.sums: dict[str, float] = {}
         if saved is not None:
-            self.model.load_state_dict(saved["model"])
-            self.ema.load_state_dict(saved["ema"])
-            self.optimiser.load_state_dict(saved["optimiser"])
-            self.epochs_done = int(saved["epochs_done"])
+            self._restore(saved)
+        share_weights(self.model, processes)
+        compile_towers(self.model, config.compile)
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self.model.load_state_dict(saved["model"])
+        self.ema.load_state_dict(saved["ema"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.epochs_done = int(saved["epochs_done"])
+        self.steps_done = int(saved.get("steps_done", 0))
+        self.sums = dict(saved.get("sums", {}))
+        if "random" in saved:
+            torch.set_rng_state(saved["random"])
+        if self.processes.first:
+            self.epochs.keep("epoch", self.epochs_done)
+            each = steps_per_epoch(len(self.corpus), self.config.batch)
+            self.steps.keep("step", self.epochs_done * each + self.steps_done)
 
     def _tokenizer(self) -> Tokenizer:
         """Return the run's tokenizer, trained once.
@@ -143,13 +188,17 @@ class Trainer:
         the file in the output folder is what makes a resumed run, or a copied one, equal the first.
         """
         path = self.out / TOKENIZER
-        if not path.is_file():
+        if self.processes.first and not path.is_file():
             train_tokenizer(self.corpus.reports, self.config.tokenizer.vocabulary).save(str(path))
+        self.processes.wait()
         return Tokenizer.from_file(str(path))
 
     def run(self, progress: Progress | None = None) -> TrainResult:
         """Train every stage that is not done yet."""
         began = time.monotonic()
+        progress = progress if self.processes.first else None
+        if self.processes.first:
+            (self.out / CONFIG).write_text(config_to_json(self.config), encoding="utf-8")
         figures: dict[str, float] = {}
         first = 0
         for stage in self.config.stages:
@@ -165,92 +214,99 @@ class Trainer:
         config = self.config
         began = time.monotonic()
         self.model.train()
-        steps = max(1, len(self.corpus) // config.batch)
-        generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
-        sums: dict[str, float] = {}
-        batches = iterate_epoch(
-            self.corpus,
-            self.tokenizer,
-            self.bank,
-            batch=config.batch,
-            limit=config.model.max_text_tokens,
-            seed=(config.seed, epoch),
-        )
-        for step, batch in enumerate(batches):
-            done = epoch_of_stage * steps + step
-            rate = _learning_rate(stage, done, stage.epochs * steps, config.warmup_steps)
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate
-            predicted = torch.rand(len(batch.pixels), generator=generator) < stage.predicted_boxes
-            parts = compute_losses(self.model, batch, stage.weights, predicted, bfloat16=config.bfloat16)
-            total = torch.stack(list(parts.values())).sum()
-            if not math.isfinite(float(total.detach())):
-                raise TrainingError(
-                    "the loss is no longer finite",
-                    where=f"stage {stage.name}, epoch {epoch + 1}, step {step + 1}",
-                    remedy="Lower the learning rate; the last checkpoint is intact",
-                )
-            self.optimiser.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
-            self.optimiser.step()
-            self._average(epoch * steps + step)
+        steps = steps_per_epoch(len(self.corpus), config.batch)
+        place = EpochPlace(epoch, self.steps_done, self.processes)
+        batches = iterate_steps(self.corpus, self.tokenizer, self.bank, config, place)
+        unsaved = 0
+        for step, batch in enumerate(batches, self.steps_done):
+            started = time.monotonic()
+            # The last batches of an epoch may be fewer than are accumulated; they weigh as much.
+            opened = step - step % config.accumulate
+            gathered = min(config.accumulate, steps - opened)
+            rate = learning_rate(
+                stage, epoch_of_stage * steps + opened, stage.epochs * steps, config.warmup_steps
+            )
+            if step == opened:
+                self.optimiser.zero_grad(set_to_none=True)
+            parts = self._add_gradient(stage, epoch, step, move_batch(batch, self.device), 1.0 / gathered)
             for name, value in parts.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
+                self.sums[name] = self.sums.get(name, 0.0) + value
+            entry: dict[str, Any] = {
+                "step": epoch * steps + step + 1,
+                "epoch": epoch + 1,
+                "stage": stage.name,
+            }
+            moved = step + 1 == opened + gathered
+            norm = {"gradient_norm": self._move(rate, epoch * steps + step)} if moved else {}
+            if self.processes.first:
+                seconds = time.monotonic() - started
+                self.steps.append({**entry, "learning_rate": rate, **norm, "seconds": seconds, "loss": parts})
+            self.steps_done = step + 1
+            unsaved += 1
+            if config.checkpoint_steps and moved and unsaved >= config.checkpoint_steps:
+                self._save()
+                unsaved = 0
             if progress:
                 progress(f"{stage.name}, epoch {epoch + 1}", step + 1, steps)
-        figures = validate(self.ema, self.tokenizer, self.validation, config.model.max_text_tokens)
-        self.epochs_done = epoch + 1
-        seconds = time.monotonic() - began
-        self._log(stage, {name: value / steps for name, value in sums.items()}, figures, seconds)
-        state = {
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "epochs_done": self.epochs_done,
-        }
-        save_checkpoint(self.path, config, self.tokenizer, state)
+        return self._close_epoch(stage, epoch, steps, time.monotonic() - began)
+
+    def _add_gradient(
+        self, stage: StageConfig, epoch: int, step: int, batch: Batch, share: float
+    ) -> dict[str, float]:
+        """Add a batch's gradient to those accumulated; return its losses."""
+        config = self.config
+        generator = step_generator(config, epoch, step, self.processes.rank)
+        predicted = torch.rand(len(batch.pixels), generator=generator) < stage.predicted_boxes
+        plan = StepPlan(config.objective, stage.weights, config.bfloat16, config.chunk, share, self.processes)
+        parts = work_through(self.model, batch, plan, predicted.to(self.device), generator)
+        if not math.isfinite(sum(parts.values())):
+            raise TrainingError(
+                "the loss is no longer finite",
+                where=f"stage {stage.name}, epoch {epoch + 1}, step {step + 1}",
+                remedy="Lower the learning rate; the last checkpoint is intact",
+            )
+        return parts
+
+    def _move(self, rate: float, step: int) -> float:
+        """Move the weights by the accumulated gradient; return its norm before clipping."""
+        average_gradients(self.model, self.processes)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
+        self.optimiser.step()
+        average_weights(self.ema, self.model, step, self.config.ema_decay)
+        return float(norm)
+
+    def _close_epoch(self, stage: StageConfig, epoch: int, steps: int, seconds: float) -> dict[str, float]:
+        """Validate, log and save; the other processes wait."""
+        figures: dict[str, float] = {}
+        self.epochs_done, self.steps_done = epoch + 1, 0
+        losses = {name: value / steps for name, value in self.sums.items()}
+        self.sums = {}
+        if self.processes.first:
+            figures = validate(self.ema, self.tokenizer, self.validation, self.config.model.max_text_tokens)
+            self.epochs.append(
+                {
+                    "epoch": self.epochs_done,
+                    "stage": stage.name,
+                    "seconds": seconds,
+                    "loss": losses,
+                    "validation_synthetic": figures,
+                }
+            )
+        self._save()
         return figures
 
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        """Move the averaged weights a little towards the current ones (faster while training is young)."""
-        decay = min(self.config.ema_decay, (1.0 + step) / (10.0 + step))
-        averaged: list[Tensor] = list(self.ema.parameters())
-        torch._foreach_lerp_(averaged, list(self.model.parameters()), 1.0 - decay)
-        # Batch statistics are averages already; averaging them in bfloat16 noise again would only lag.
-        for kept, current in zip(self.ema.buffers(), self.model.buffers(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(current, 1.0 - decay)
-            else:
-                kept.copy_(current)
-
-    def _log(
-        self, stage: StageConfig, train: dict[str, float], figures: dict[str, float], seconds: float
-    ) -> None:
-        entry = {
-            "epoch": self.epochs_done,
-            "stage": stage.name,
-            "seconds": round(seconds, 2),
-            "loss": {name: round(value, 5) for name, value in train.items()},
-            "validation_synthetic": {name: round(value, 5) for name, value in figures.items()},
-        }
-        with (self.out / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
-
-
-def _parameter_groups(model: RraVl, weight_decay: float) -> list[dict[str, object]]:
-    """Split parameters: matrices and kernels decay, biases, norms and scales do not."""
-    decayed: list[Tensor] = []
-    kept: list[Tensor] = []
-    for parameter in model.parameters():
-        (decayed if parameter.ndim > 1 else kept).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
-
-
-def _learning_rate(stage: StageConfig, step: int, steps: int, warmup: int) -> float:
-    """Return the rate of a step: linear warm-up, then a cosine down to 2 % of the peak."""
-    if step < warmup:
-        return stage.learning_rate * (step + 1) / warmup
-    share = (step - warmup) / max(1, steps - warmup)
-    return stage.learning_rate * (0.02 + 0.98 * 0.5 * (1.0 + float(np.cos(np.pi * share))))
+    def _save(self) -> None:
+        if self.processes.first:
+            state = {
+                "model": self.model.state_dict(),
+                "ema": self.ema.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "epochs_done": self.epochs_done,
+                "steps_done": self.steps_done,
+                "sums": self.sums,
+                "random": torch.get_rng_state(),
+            }
+            save_checkpoint(self.path, self.config, self.tokenizer, state)
+        self.processes.wait()

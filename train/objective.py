@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from edge_retrieve.train import losses
+from edge_retrieve.train import losses, peers
 from edge_retrieve.train.batches import Batch
-from edge_retrieve.train.config import LossWeights
+from edge_retrieve.train.config import LossWeights, Objective
 from edge_retrieve.train.datasets.corpus import mirror_positions
-from edge_retrieve.train.model import RraVl
+from edge_retrieve.train.encoding import Encoded, Needs, TextSide
 
 # The region-word scores grow with the square of the batch; this many studies of it take part.
 _REGION_WORD_STUDIES = 16
 _MAX_SCALE = 100.0
+# Losses of single images, which every objective is trained with; the others align, and are what differs.
+SHARED = ("box", "box_score", "finding_map")
+ALIGNMENT = tuple(f.name for f in dataclasses.fields(LossWeights) if f.name not in SHARED)
+# Objectives that train one head only: a region is then a smaller image, and asked for as one.
+ONE_HEAD = frozenset({Objective.GLOBAL_INFONCE, Objective.SEMANTIC_SOFT, Objective.REGION_CROPS})
+
+
+def needs(objective: Objective, weights: LossWeights) -> Needs:
+    """Return what the losses of an objective read besides the images."""
+    if objective is not Objective.RRA_VL:
+        crops = objective is Objective.REGION_CROPS
+        return Needs(report=not crops, region_text=False, other_view=crops)
+    return Needs(
+        report=bool(weights.semantic_global or weights.region_word),
+        region_text=bool(weights.location_image_text or weights.location_text_text),
+        other_view=False,
+    )
 
 
 def study_similarity(labels: Tensor) -> Tensor:
@@ -27,32 +47,32 @@ def study_similarity(labels: Tensor) -> Tensor:
 
 
 def compute_losses(
-    model: RraVl, batch: Batch, weights: LossWeights, predicted: Tensor | None, *, bfloat16: bool
+    encoded: Encoded, batch: Batch, objective: Objective, weights: LossWeights, logit_scale: Tensor
 ) -> dict[str, Tensor]:
-    """Run the model on a batch and return each weighted loss by name.
+    """Return each weighted loss of an encoded batch by name.
 
     Parameters
     ----------
-    model : RraVl
+    encoded : Encoded
+        Holds what `needs` says for the same objective and weights.
     batch : Batch
+    objective : Objective
     weights : LossWeights
-        Parts of weight 0 are not computed.
-    predicted : bool Tensor of shape [B] or None
-        Studies whose regions are pooled from the predicted boxes, as at query time.
-    bfloat16 : bool
-        Run the towers in bfloat16; regions and losses stay in float32.
+        Parts of weight 0 are not computed. A peer's objective weighs as much as the alignment losses it
+        stands in for, so that the share of the box losses is the same.
+    logit_scale : Tensor of shape [3]
+        Logarithms of the inverse temperatures: global, image-image, image-text.
     """
-    pixels = batch.pixels.contiguous(memory_format=torch.channels_last)
-    reduced = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
-    with reduced:
-        image = model.encode_image(pixels)
-        report = model.encode_text(batch.token_ids, batch.mask)
-    boxes = batch.boxes
-    if predicted is not None:
-        boxes = torch.where(predicted[:, None, None], image.boxes.detach(), boxes)
-    regions = model.encode_regions(image.features.float(), boxes)
-    scale = model.logit_scale.exp().clamp_max(_MAX_SCALE)
-    mirror = torch.from_numpy(mirror_positions())
+    scale = logit_scale.exp().clamp_max(_MAX_SCALE)
+    parts = _of_single_images(encoded, batch, weights)
+    if objective is Objective.RRA_VL:
+        return parts | _rra_vl(encoded, batch, weights, scale)
+    weight = sum(float(getattr(weights, name)) for name in ALIGNMENT)
+    return parts | {objective.value: weight * _PEERS[objective](encoded, batch, scale[0])}
+
+
+def _of_single_images(encoded: Encoded, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
+    image = encoded.image
     parts: dict[str, Tensor] = {}
     if weights.box:
         parts["box"] = weights.box * losses.box_regression(image.boxes, batch.boxes)
@@ -65,28 +85,73 @@ def compute_losses(
         share = torch.nn.functional.interpolate(batch.finding_map, size=side, mode="area")
         value = losses.finding_map(image.finding_logits, share)
         parts["finding_map"] = weights.finding_map * value
+    return parts
+
+
+def _rra_vl(encoded: Encoded, batch: Batch, weights: LossWeights, scale: Tensor) -> dict[str, Tensor]:
+    image = encoded.image
+    mirror = torch.from_numpy(mirror_positions()).to(image.whole.device)
+    parts: dict[str, Tensor] = {}
     if weights.semantic_global:
         similarity = study_similarity(batch.labels)
-        value = losses.semantic_global(image.global_embedding.float(), report.text, similarity, scale[0])
+        value = losses.semantic_global(image.whole, _present(encoded.report).text, similarity, scale[0])
         parts["semantic_global"] = weights.semantic_global * value
     if weights.region_word:
         few = slice(0, _REGION_WORD_STUDIES)
-        value = losses.region_word(regions[few], report.words[few], batch.mask[few])
+        words = _words(encoded.report)[few]
+        value = losses.region_word(image.regions[few], words, batch.mask[few])
         parts["region_word"] = weights.region_word * value
     if weights.location_image_image:
-        value = losses.location_image_image(regions, batch.labels, batch.patients, mirror, scale[1])
+        value = losses.location_image_image(image.regions, batch.labels, batch.patients, mirror, scale[1])
         parts["location_image_image"] = weights.location_image_image * value
-    if weights.location_image_text or weights.location_text_text:
-        with reduced:
-            texts = model.encode_text(batch.region_token_ids, batch.region_mask).text
-        if weights.location_image_text:
-            value = losses.location_image_text(
-                regions, batch.labels, texts, batch.text_labels, batch.text_regions, mirror, scale[2]
-            )
-            parts["location_image_text"] = weights.location_image_text * value
-        if weights.location_text_text:
-            value = losses.location_text_text(
-                texts, batch.text_labels, batch.text_regions, batch.text_patients, mirror, scale[2]
-            )
-            parts["location_text_text"] = weights.location_text_text * value
+    if weights.location_image_text:
+        texts = _present(encoded.region_text).text
+        value = losses.location_image_text(
+            image.regions, batch.labels, texts, batch.text_labels, batch.text_regions, mirror, scale[2]
+        )
+        parts["location_image_text"] = weights.location_image_text * value
+    if weights.location_text_text:
+        texts = _present(encoded.region_text).text
+        value = losses.location_text_text(
+            texts, batch.text_labels, batch.text_regions, batch.text_patients, mirror, scale[2]
+        )
+        parts["location_text_text"] = weights.location_text_text * value
     return parts
+
+
+def _global_infonce(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
+    return peers.global_infonce(encoded.image.whole, _present(encoded.report).text, scale)
+
+
+def _semantic_soft(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
+    findings = batch.labels.amax(dim=1)
+    return peers.semantic_soft(encoded.image.whole, _present(encoded.report).text, findings, scale)
+
+
+def _word_region(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
+    image, report, words = encoded.image, _present(encoded.report), _words(encoded.report)
+    return peers.word_region(image.whole, report.text, image.regions, words, batch.mask, scale)
+
+
+def _region_crops(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
+    assert encoded.image.other_view is not None
+    return peers.region_crops(encoded.image.regions, encoded.image.other_view, scale)
+
+
+_PEERS: dict[Objective, Callable[[Encoded, Batch, Tensor], Tensor]] = {
+    Objective.GLOBAL_INFONCE: _global_infonce,
+    Objective.SEMANTIC_SOFT: _semantic_soft,
+    Objective.WORD_REGION: _word_region,
+    Objective.REGION_CROPS: _region_crops,
+}
+
+
+def _words(side: TextSide | None) -> Tensor:
+    words = _present(side).words
+    assert words is not None
+    return words
+
+
+def _present(side: TextSide | None) -> TextSide:
+    assert side is not None, "`needs` names every side that a loss reads"
+    return side

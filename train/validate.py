@@ -34,10 +34,10 @@ def validate(model: RraVl, tokenizer: Tokenizer, corpus: Corpus, limit: int) -> 
     for start in range(0, len(corpus), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(corpus)))
         batch = make_batch(corpus, rows, tokenizer, limit, None)
-        image = model.encode_image(batch.pixels)
-        regions.append(model.encode_regions(image.features, image.boxes).numpy())
-        whole.append(image.global_embedding.numpy())
-        overlaps.append(box_iou(image.boxes, batch.boxes).numpy())
+        image = model.encode_image(batch.pixels.to(model.logit_scale.device))
+        regions.append(model.encode_regions(image.features, image.boxes).cpu().numpy())
+        whole.append(image.global_embedding.cpu().numpy())
+        overlaps.append(box_iou(image.boxes.cpu(), batch.boxes).numpy())
     by_region, by_study = np.concatenate(regions), np.concatenate(whole)
     conditioned: list[float] = []
     unconditioned: list[float] = []

@@ -15,11 +15,12 @@ from edge_retrieve.runtime.errors import TrainingError
 from edge_retrieve.train.checkpoint import load_trained, read_checkpoint
 from edge_retrieve.train.config import TrainConfig
 from edge_retrieve.train.datasets.corpus import Corpus
-from edge_retrieve.train.loop import LOG, TOKENIZER, Trainer
+from edge_retrieve.train.log import EPOCHS
+from edge_retrieve.train.loop import TOKENIZER, Trainer
 
 
 def losses(folder: Path) -> list[dict[str, float]]:
-    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+    lines = (folder / EPOCHS).read_text(encoding="utf-8").splitlines()
     return [json.loads(line)["loss"] for line in lines]
 
 
