@@ -73,5 +73,9 @@ class ArchiveError(EdgeRetrieveError):
     """A phantom archive or a public data set cannot be written or read."""
 
 
+class DataSetError(ArchiveError):
+    """A data set on disk is not laid out as its publisher does, or misses a file."""
+
+
 class ExportError(EdgeRetrieveError):
     """A produced graph fails its checks or misses its parity bound."""

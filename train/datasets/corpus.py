@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -58,16 +59,26 @@ class LesionMasks:
         return slice(int(low), int(high))
 
 
+class PixelSource(Protocol):
+    """Images by row: an array, a memory map, or rows of a cache on disk."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def __getitem__(self, row: int, /) -> npt.NDArray[np.uint8]:
+        """Return one letterboxed image, shape [S, S]."""
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Studies in arrays; row n of each belongs to study n.
 
     Parameters
     ----------
-    pixels : uint8 array of shape [N, S, S]
+    pixels : PixelSource, or uint8 array of shape [N, S, S]
         Letterboxed; may be a memory map.
     boxes : float32 array of shape [N, 29, 4]
-        Fractions of the square.
+        Fractions of the square; zeros where `has_boxes` is False.
     patients : int64 array of shape [N]
     reports : sequence of str
     labels : float32 array of shape [N, 29, L]
@@ -75,15 +86,19 @@ class Corpus:
     region_texts : sequence of tuple of RegionText
     lesions : LesionMasks
         Without rows where the data set has no finding masks.
+    has_boxes : bool array of shape [N, 29], optional
+        Which boxes are known; all of them where it is left out. Regions without a box teach no box, and are
+        pooled from predicted boxes.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: PixelSource
     boxes: npt.NDArray[np.float32]
     patients: npt.NDArray[np.int64]
     reports: Sequence[str]
     labels: npt.NDArray[np.float32]
     region_texts: Sequence[tuple[RegionText, ...]]
     lesions: LesionMasks
+    has_boxes: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
