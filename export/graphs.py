@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from edge_retrieve.train.model import RraVl
-from edge_retrieve.train.model.image_tower import FEATURE_STRIDE
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def feature_channels(model: RraVl) -> int:
 def build_graphs(model: RraVl) -> tuple[Graph, Graph, Graph]:
     """Return the image, region and text encoder of a model, ready to trace."""
     size = model.config.image_size
-    side = size // FEATURE_STRIDE
+    side = size // model.feature_stride
     batch, regions = Dim("batch"), Dim("regions")
     tokens = Dim("tokens", max=model.config.max_text_tokens)
     # Sizes 2, 5 and 12 stand for "any": the tracer treats 0 and 1 as special.

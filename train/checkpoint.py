@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from edge_retrieve.runtime.errors import TrainingError
 from edge_retrieve.train.config import TrainConfig, config_to_json, parse_config
 from edge_retrieve.train.model import RraVl
+from edge_retrieve.train.model.towers import stored_backbones
 
 CHECKPOINT = "checkpoint.pt"
 _FORMAT = 1
@@ -116,7 +117,7 @@ def load_trained(path: Path) -> TrainedModel:
     content = read_checkpoint(path)
     config = _config_of(content, path)
     tokenizer = Tokenizer.from_str(content["tokenizer"])
-    model = RraVl(config.model, tokenizer.get_vocab_size())
+    model = RraVl(config.model, tokenizer.get_vocab_size(), stored_backbones(content["ema"]))
     try:
         model.load_state_dict(content["ema"])
     except RuntimeError as error:

@@ -34,11 +34,28 @@ class Device(str, Enum):
     CUDA = "cuda"
 
 
+class Source(str, Enum):
+    """The data set to train on or to look at (`docs/datasets.md`)."""
+
+    PHANTOM = "phantom"
+    MIMIC_CXR = "mimic_cxr"
+    CHEST_IMAGENOME = "chest_imagenome"
+    CHEST_IMAGENOME_GOLD = "chest_imagenome_gold"
+    MS_CXR = "ms_cxr"
+    CHEXPERT = "chexpert"
+    CHEXPERT_5X200 = "chexpert_5x200"
+    PADCHEST_GR = "padchest_gr"
+    VINDR_CXR = "vindr_cxr"
+    NIH = "nih"
+    IU_XRAY = "iu_xray"
+    SITE = "site"  # a site's own folder of images and reports
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of RRA-VL."""
 
-    image_size: int = 256  # pixels, side of the letterboxed square; a multiple of 32
+    image_size: int = 256  # pixels, side of the letterboxed square; a multiple of 32 or of a backbone's patch
     widths: tuple[int, ...] = (32, 64, 128, 160)  # channels at strides 4, 8, 16, 32
     depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at strides 4, 8, 16, 32
     feature_channels: int = 96  # channels of the stride-8 map that regions are pooled from
@@ -49,6 +66,13 @@ class ModelConfig:
     text_layers: int = 2  # transformer layers
     text_heads: int = 4  # attention heads; divides text_width
     max_text_tokens: int = 160  # tokens; longer text is cut
+    feature_stride: int = 8  # pixels a feature cell spans at most, 8 or 16; without an image backbone it is 8
+    image_backbone: str = ""  # folder of a transformers vision model; empty: the residual network of `widths`
+    image_backbone_frozen: bool = True  # its weights stay as they are
+    image_backbone_rate: float = 0.1  # its learning rate where it is tuned, as a fraction of the stage's
+    text_backbone: str = ""  # folder of a BERT-like model; empty: a small one of `text_layers`
+    text_backbone_frozen: bool = True  # its weights stay as they are
+    text_backbone_rate: float = 0.1  # its learning rate where it is tuned, as a fraction of the stage's
 
 
 @dataclass(frozen=True)
@@ -56,11 +80,19 @@ class DataConfig:
     """Where training studies come from."""
 
     studies: int = 6000  # phantom studies to train on
-    validation_studies: int = 300  # phantom studies of other patients to watch
+    validation_studies: int = 300  # studies of other patients to watch; of real data sets, at most
     seed: int = 1  # of the phantom archive
     render_size: int = 384  # pixels; phantoms are rendered at this side, then reduced
     cache: str = "~/.cache/edge-retrieve/phantoms"  # folder for rendered studies, reused between runs
     workers: int = 2  # processes that render
+    source: Source = Source.PHANTOM  # the data set; what follows is for all but phantoms
+    root: str = ""  # folder of the data set
+    images: str = ""  # folder of its images where they are another download (MIMIC-CXR-JPG)
+    reports: str = ""  # folder or table of its reports where they are another download
+    held_out: tuple[str, ...] = ()  # folders of MS-CXR, Chest ImaGenome: their test patients are left out
+    limit: int = 0  # images to train on at most; 0: all
+    validation_share: float = 0.05  # fraction of patients to watch where the publisher made no split
+    decoded: str = "~/.cache/edge-retrieve/decoded"  # folder for decoded images, reused between runs
 
 
 @dataclass(frozen=True)
@@ -168,6 +200,40 @@ def _build(cls: type[T], raw: Any, where: str) -> T:
     return cls(**{name: _convert(hints[name], value, f"{where}.{name}") for name, value in raw.items()})
 
 
+def _check_model(model: ModelConfig, where: str) -> None:
+    if not (len(model.widths) == len(model.depths) == 4):
+        raise ConfigError("widths and depths need four entries each", where=where)
+    counts = {
+        name: value
+        for name, value in dataclasses.asdict(model).items()
+        if isinstance(value, int) and not isinstance(value, bool)
+    }
+    counts |= {"widths": min(model.widths), "depths": min(model.depths)}
+    for name, value in counts.items():
+        least = 0 if name == "text_layers" else 1  # without layers, a text is the mean of its tokens
+        if value < least:
+            raise ConfigError(f"must be at least {least}, found {value}", where=f"{where}.{name}")
+    if model.widths[0] < 2:
+        raise ConfigError("the first needs at least 2 channels", where=f"{where}.widths")
+    if model.image_size % 32 and not model.image_backbone:
+        raise ConfigError("must be a multiple of 32", where=f"{where}.image_size")
+    if model.feature_channels % model.salience_heads:
+        raise ConfigError("must divide feature_channels", where=f"{where}.salience_heads")
+    if model.text_width % model.text_heads:
+        raise ConfigError("must divide text_width", where=f"{where}.text_heads")
+    if model.max_text_tokens < 2:
+        raise ConfigError(
+            "a text's first and last marks alone are 2 tokens", where=f"{where}.max_text_tokens"
+        )
+    if model.feature_stride not in (8, 16):
+        raise ConfigError("must be 8 or 16", where=f"{where}.feature_stride")
+    if model.feature_stride != 8 and not model.image_backbone:
+        raise ConfigError("is 8 without an image backbone", where=f"{where}.feature_stride")
+    for name in ("image_backbone_rate", "text_backbone_rate"):
+        if not 0 < getattr(model, name) <= 1:
+            raise ConfigError("must be above 0 and at most 1", where=f"{where}.{name}")
+
+
 def parse_config(raw: Mapping[str, Any], *, where: str = "config") -> TrainConfig:
     """Build a configuration from parsed JSON.
 
@@ -177,15 +243,11 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "config") -> TrainConfi
         For an unknown, missing or mistyped setting, or sizes that do not fit each other.
     """
     config = _build(TrainConfig, raw, where)
-    model = config.model
-    if model.image_size % 32:
-        raise ConfigError("must be a multiple of 32", where=f"{where}.model.image_size")
-    if model.feature_channels % model.salience_heads:
-        raise ConfigError("must divide feature_channels", where=f"{where}.model.salience_heads")
-    if model.text_width % model.text_heads:
-        raise ConfigError("must divide text_width", where=f"{where}.model.text_heads")
-    if not (len(model.widths) == len(model.depths) == 4):
-        raise ConfigError("widths and depths need four entries each", where=f"{where}.model")
+    _check_model(config.model, f"{where}.model")
+    if not 0 < config.data.validation_share < 1:
+        raise ConfigError("must lie between 0 and 1", where=f"{where}.data.validation_share")
+    if config.data.limit < 0:
+        raise ConfigError("must not be negative", where=f"{where}.data.limit")
     if not config.stages:
         raise ConfigError("needs at least one stage", where=f"{where}.stages")
     if config.batch < 2:

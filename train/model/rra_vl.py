@@ -14,10 +14,14 @@ from torch import Tensor, nn
 
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.config import ModelConfig
-from edge_retrieve.train.model.image_tower import ImageTower
 from edge_retrieve.train.model.localizer import RegionLocalizer
 from edge_retrieve.train.model.roi_align import roi_mean
-from edge_retrieve.train.model.text_tower import TextTower
+from edge_retrieve.train.model.towers import (
+    StoredBackbones,
+    build_image_tower,
+    build_text_tower,
+    feature_stride,
+)
 
 # exp(+-3): one salient cell can outweigh four hundred others, and float16 still holds the sums.
 _SALIENCE_RANGE = 3.0
@@ -92,12 +96,19 @@ class RraVl(nn.Module):
     config : ModelConfig
     vocabulary : int
         Number of tokens of the tokenizer.
+    stored : StoredBackbones, optional
+        Of the checkpoint whose weights follow; pretrained backbones are then not read from their folders.
+
+    Raises
+    ------
+    ConfigError
+        A pretrained backbone's folder is missing or incomplete, or its model does not fit.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: int) -> None:
+    def __init__(self, config: ModelConfig, vocabulary: int, stored: StoredBackbones | None = None) -> None:
         super().__init__()
         self.config = config
-        self.image_tower = ImageTower(config)
+        self.image_tower = build_image_tower(config, stored)
         self.localizer = RegionLocalizer(config.feature_channels)
         self.value = nn.Conv2d(config.feature_channels, config.feature_channels, 1)
         self.salience = nn.Conv2d(config.feature_channels, config.salience_heads, 1)
@@ -106,8 +117,13 @@ class RraVl(nn.Module):
         nn.init.constant_(self.finding_head.bias, -4.6)  # type: ignore[arg-type]
         self.region_head = RegionHead(config)
         self.global_head = RegionHead(config)
-        self.text_tower = TextTower(config, vocabulary)
+        self.text_tower = build_text_tower(config, vocabulary, stored)
         self.logit_scale = nn.Parameter(torch.full((3,), 2.3))
+
+    @property
+    def feature_stride(self) -> int:
+        """Pixels of the square that one feature cell spans."""
+        return feature_stride(self.image_tower)
 
     def encode_image(self, pixels: Tensor) -> ImageOutputs:
         """Encode pixels [B, 1, S, S] in 0..1."""

@@ -1,4 +1,4 @@
-"""Text tower: a small BERT encoder over WordPiece tokens."""
+"""Text tower: a BERT encoder over the tokens of a text."""
 
 from __future__ import annotations
 
@@ -15,29 +15,18 @@ class TextTower(nn.Module):
 
     Parameters
     ----------
+    encoder : Module
+        A BERT-like model of `transformers`.
+    width : int
+        Hidden units of the encoder.
     config : ModelConfig
-    vocabulary : int
-        Number of tokens of the tokenizer.
+        `embedding_dim`.
     """
 
-    def __init__(self, config: ModelConfig, vocabulary: int) -> None:
+    def __init__(self, encoder: nn.Module, width: int, config: ModelConfig) -> None:
         super().__init__()
-        self.encoder = BertModel(
-            BertConfig(
-                vocab_size=vocabulary,
-                hidden_size=config.text_width,
-                num_hidden_layers=config.text_layers,
-                num_attention_heads=config.text_heads,
-                intermediate_size=4 * config.text_width,
-                max_position_embeddings=config.max_text_tokens,
-                # Two small layers on a grammar's sentences do not overfit; dropout only slows them.
-                hidden_dropout_prob=0.0,
-                attention_probs_dropout_prob=0.0,
-                attn_implementation="eager",
-            ),
-            add_pooling_layer=False,
-        )
-        self.project = nn.Linear(config.text_width, config.embedding_dim)
+        self.encoder = encoder
+        self.project = nn.Linear(width, config.embedding_dim)
 
     def forward(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Encode token ids [B, T] with mask [B, T] (1 = token) to words [B, T, D] and text [B, D], both unit.
@@ -51,3 +40,24 @@ class TextTower(nn.Module):
         present = mask.to(words.dtype)[..., None]
         text = (words * present).sum(dim=1) / present.sum(dim=1).clamp_min(1.0)
         return F.normalize(words, dim=-1, eps=1e-6), F.normalize(text, dim=-1, eps=1e-6)
+
+
+def small_encoder(config: ModelConfig, vocabulary: int) -> nn.Module:
+    """Return an untrained BERT of `text_layers` layers of `text_width` for a number of tokens."""
+    encoder = BertModel(
+        BertConfig(
+            vocab_size=vocabulary,
+            hidden_size=config.text_width,
+            num_hidden_layers=config.text_layers,
+            num_attention_heads=config.text_heads,
+            intermediate_size=4 * config.text_width,
+            max_position_embeddings=config.max_text_tokens,
+            # Two small layers on a grammar's sentences do not overfit; dropout only slows them.
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+            attn_implementation="eager",
+        ),
+        add_pooling_layer=False,
+    )
+    assert isinstance(encoder, nn.Module)
+    return encoder
