@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from edge_retrieve.runtime.errors import TrainingError
+from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.checkpoint import load_trained, read_checkpoint
-from edge_retrieve.train.config import TrainConfig
+from edge_retrieve.train.config import Device, Objective, TrainConfig
 from edge_retrieve.train.datasets.corpus import Corpus
-from edge_retrieve.train.log import EPOCHS
+from edge_retrieve.train.log import EPOCHS, STEPS
 from edge_retrieve.train.loop import TOKENIZER, Trainer
 
 
@@ -114,3 +117,89 @@ def test_weights_of_another_architecture_are_named(config: TrainConfig, corpus: 
     torch.save(content, path)
     with pytest.raises(TrainingError, match="another architecture"):
         load_trained(path)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from edge_retrieve.train.loop import Trainer
+
+config, corpus = torch.load(sys.argv[1], weights_only=False)
+
+def kill(phase, done, total):
+    if phase.endswith("epoch 2") and done == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Trainer(config, corpus, corpus).run(kill)
+"""
+
+
+def steps(folder: Path) -> list[dict[str, object]]:
+    entries = [json.loads(line) for line in (folder / STEPS).read_text(encoding="utf-8").splitlines()]
+    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in entries]
+
+
+def test_a_killed_run_goes_on_in_the_middle_of_an_epoch(
+    config: TrainConfig, corpus: Corpus, tmp_path: Path
+) -> None:
+    config = replace(config, checkpoint_steps=1, stages=config.stages[1:])
+    Trainer(config, corpus, corpus).run()
+    broken = replace(config, out=str(tmp_path / "broken"))
+    Path(broken.out).mkdir()
+    shutil.copy(Path(config.out) / TOKENIZER, broken.out)
+    torch.save((broken, corpus), tmp_path / "given.pt")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "given.pt")], capture_output=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    saved = read_checkpoint(Path(broken.out))
+    assert (saved["epochs_done"], saved["steps_done"]) == (1, 2)
+    with (Path(broken.out) / STEPS).open("a") as file:
+        file.write('{"step": 6, "epoch": 2, "loss": {}}\n{"step": 7, "epo')  # after the checkpoint, and torn
+    Trainer(broken, corpus, corpus, resume=True).run()
+    assert steps(Path(broken.out)) == steps(Path(config.out))
+    assert losses(Path(broken.out)) == losses(Path(config.out))
+    first, second = (read_checkpoint(Path(each.out))["ema"] for each in (config, broken))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_weights_move_after_the_accumulated_batches(config: TrainConfig, corpus: Corpus) -> None:
+    config = replace(config, accumulate=2, checkpoint_steps=1, stages=config.stages[:1])
+    Trainer(config, corpus, corpus).run()
+    assert ["gradient_norm" in entry for entry in steps(Path(config.out))] == [False, True, True]
+
+
+@pytest.mark.parametrize("objective", list(Objective))
+def test_every_objective_trains_and_reads_back(
+    config: TrainConfig, corpus: Corpus, objective: Objective
+) -> None:
+    config = replace(config, objective=objective, chunk=3, stages=config.stages[1:])
+    result = Trainer(config, corpus, corpus).run()
+    shared, (first, _) = {"box", "box_score", "finding_map"}, losses(Path(config.out))
+    if objective is not Objective.RRA_VL:
+        assert set(first) == shared | {objective.value}
+        # As heavy as the five alignment losses it stands in for.
+        assert first[objective.value] > 4.0 * 0.5
+    model = load_trained(result.checkpoint).model
+    one_head = objective in {
+        Objective.GLOBAL_INFONCE,
+        Objective.SEMANTIC_SOFT,
+        Objective.REGION_CROPS,
+    }
+    heads = model.region_head.state_dict(), model.global_head.state_dict()
+    assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[0]) == one_head
+
+
+def test_compiled_towers_keep_their_weights_names(config: TrainConfig, corpus: Corpus) -> None:
+    config = replace(config, compile="eager", stages=config.stages[:1])
+    result = Trainer(config, corpus, corpus).run()
+    assert load_trained(result.checkpoint).epochs_done == 1
+    with pytest.raises(ConfigError, match="no compiler 'gcc'"):
+        Trainer(replace(config, compile="gcc", out=config.out + "2"), corpus, corpus)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_named(config: TrainConfig, corpus: Corpus) -> None:
+    with pytest.raises(TrainingError, match="no CUDA device"):
+        Trainer(replace(config, device=Device.CUDA), corpus, corpus)
