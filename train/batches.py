@@ -28,8 +28,10 @@ class Batch:
     ----------
     pixels : Tensor of shape [B, 1, S, S]
     boxes : Tensor of shape [B, 29, 4]
+    has_boxes : bool Tensor of shape [B, 29] or None
+        Which boxes are known; None where all are.
     finding_map : Tensor of shape [B, L, 32, 32] or None
-        Share of each cell that a finding covers, 0 to 1; None without augmentation.
+        Share of each cell that a finding covers, 0 to 1; None without augmentation or without masks.
     labels : Tensor of shape [B, 29, L]
     patients : Tensor of shape [B]
     token_ids, mask : Tensor of shape [B, T]
@@ -44,6 +46,7 @@ class Batch:
 
     pixels: Tensor
     boxes: Tensor
+    has_boxes: Tensor | None
     finding_map: Tensor | None
     labels: Tensor
     patients: Tensor
@@ -99,7 +102,8 @@ def make_batch(
             pose = draw_pose(generator)
             images.append(process(pose.move_image(corpus.pixels[row]), generator))
             boxes.append(pose.move_boxes(corpus.boxes[row]))
-            finding_maps.append(_finding_map(corpus.lesions, int(row), pose))
+            if len(corpus.lesions.studies):  # else no mask means that nobody drew one
+                finding_maps.append(_finding_map(corpus.lesions, int(row), pose))
     ids, mask = tokenize(tokenizer, [corpus.reports[row] for row in rows], limit)
     chosen = [
         BankEntry(int(row), entry.region, entry.text)
@@ -117,6 +121,7 @@ def make_batch(
     return Batch(
         pixels=torch.from_numpy(np.stack(images))[:, None],
         boxes=torch.from_numpy(np.stack(boxes)),
+        has_boxes=None if corpus.has_boxes is None else torch.from_numpy(corpus.has_boxes[rows]),
         finding_map=torch.from_numpy(np.stack(finding_maps)) if finding_maps else None,
         labels=torch.from_numpy(corpus.labels[rows]),
         patients=torch.from_numpy(corpus.patients[rows]),

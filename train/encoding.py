@@ -119,16 +119,17 @@ def image_encoder(
         pixels = batch.pixels[rows].contiguous(memory_format=torch.channels_last)
         with _reduced(pixels, bfloat16):
             image = model.encode_image(pixels)
-        boxes = batch.boxes[rows]
+        found = image.boxes.detach()
+        boxes = _known_or(found, batch.boxes[rows], batch, rows)
         if predicted is not None:
-            boxes = torch.where(predicted[rows, None, None], image.boxes.detach(), boxes)
+            boxes = torch.where(predicted[rows, None, None], found, boxes)
         regions = model.encode_regions(image.features.float(), boxes)
         again = None
         if other is not None:
             seen = other.pixels[rows].contiguous(memory_format=torch.channels_last)
             with _reduced(seen, bfloat16):
                 features = model.encode_image(seen).features
-            again = model.encode_regions(features.float(), other.boxes[rows])
+            again = model.encode_regions(features.float(), _known_or(found, other.boxes[rows], batch, rows))
         return ImageSide(
             image.global_embedding.float(),
             regions,
@@ -139,6 +140,13 @@ def image_encoder(
         )
 
     return encode
+
+
+def _known_or(found: Tensor, boxes: Tensor, batch: Batch, rows: slice) -> Tensor:
+    """Return boxes [B, 29, 4], those found by the model where the data set has none."""
+    if batch.has_boxes is None:
+        return boxes
+    return torch.where(batch.has_boxes[rows, :, None], boxes, found)
 
 
 def text_encoder(

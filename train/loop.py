@@ -17,9 +17,9 @@ from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.assemble import build_model, build_optimiser, compile_towers
 from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
-from edge_retrieve.train.config import StageConfig, TrainConfig, config_to_json, load_config
+from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json, load_config
+from edge_retrieve.train.datasets import sources
 from edge_retrieve.train.datasets.corpus import Corpus
-from edge_retrieve.train.datasets.phantom import load_phantom_corpus
 from edge_retrieve.train.device import chosen_device, move_batch
 from edge_retrieve.train.distributed import (
     ALONE,
@@ -30,7 +30,6 @@ from edge_retrieve.train.distributed import (
 )
 from edge_retrieve.train.log import EPOCHS, STEPS, JsonLines
 from edge_retrieve.train.memory import keep_freed_memory
-from edge_retrieve.train.phantom.sampling import Split
 from edge_retrieve.train.schedule import (
     EpochPlace,
     average_weights,
@@ -61,13 +60,16 @@ class TrainResult:
     seconds : float
         Wall-clock of this run.
     validation : dict
-        Figures of the last epoch on validation phantoms (synthetic), by name.
+        Figures of the last epoch on the studies watched, by name.
+    synthetic : bool
+        Whether those are phantoms.
     """
 
     checkpoint: Path
     epochs: int
     seconds: float
     validation: dict[str, float]
+    synthetic: bool
 
 
 def train(config_path: Path, *, resume: bool = False, progress: Progress | None = None) -> TrainResult:
@@ -101,20 +103,14 @@ def load_corpora(
     config: TrainConfig, processes: Processes = ALONE, progress: Progress | None = None
 ) -> tuple[Corpus, Corpus]:
     """Return the studies to train on and those to watch; the first process makes what is not there yet."""
-
-    def rendering(done: int, total: int) -> None:
-        if progress and processes.first:
-            progress("render phantoms", done, total)
-
     if not processes.first:
         processes.wait()
-    training, validation = (
-        load_phantom_corpus(config.data, config.model.image_size, split, rendering)
-        for split in (Split.TRAIN, Split.VAL)
+    corpora = sources.load_corpora(
+        config.data, config.model.image_size, progress if processes.first else None
     )
     if processes.first:
         processes.wait()
-    return training, validation
+    return corpora
 
 
 class Trainer:
@@ -206,7 +202,11 @@ class Trainer:
                 if epoch >= self.epochs_done:
                     figures = self._epoch(stage, epoch, epoch - first, progress)
             first += stage.epochs
-        return TrainResult(self.path, self.epochs_done, time.monotonic() - began, figures)
+        return TrainResult(self.path, self.epochs_done, time.monotonic() - began, figures, self._synthetic)
+
+    @property
+    def _synthetic(self) -> bool:
+        return self.config.data.source is Source.PHANTOM
 
     def _epoch(
         self, stage: StageConfig, epoch: int, epoch_of_stage: int, progress: Progress | None
@@ -291,7 +291,7 @@ class Trainer:
                     "stage": stage.name,
                     "seconds": seconds,
                     "loss": losses,
-                    "validation_synthetic": figures,
+                    "validation_synthetic" if self._synthetic else "validation": figures,
                 }
             )
         self._save()

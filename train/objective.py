@@ -74,11 +74,14 @@ def compute_losses(
 def _of_single_images(encoded: Encoded, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
     image = encoded.image
     parts: dict[str, Tensor] = {}
-    if weights.box:
-        parts["box"] = weights.box * losses.box_regression(image.boxes, batch.boxes)
-    if weights.box_score:
-        reached = losses.box_iou(image.boxes.detach(), batch.boxes)
-        score = torch.nn.functional.binary_cross_entropy_with_logits(image.box_logits, reached)
+    predicted, logits, truth = image.boxes, image.box_logits, batch.boxes
+    if batch.has_boxes is not None:
+        predicted, logits, truth = (tensor[batch.has_boxes] for tensor in (predicted, logits, truth))
+    if weights.box and len(truth):
+        parts["box"] = weights.box * losses.box_regression(predicted, truth)
+    if weights.box_score and len(truth):
+        reached = losses.box_iou(predicted.detach(), truth)
+        score = torch.nn.functional.binary_cross_entropy_with_logits(logits, reached)
         parts["box_score"] = weights.box_score * score
     if weights.finding_map and batch.finding_map is not None:
         side = image.finding_logits.shape[-2:]

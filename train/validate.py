@@ -20,6 +20,8 @@ _BATCH = 50
 def validate(model: RraVl, tokenizer: Tokenizer, corpus: Corpus, limit: int) -> dict[str, float]:
     """Return mean box IoU and P@5 of image-to-image retrieval with and without conditioning.
 
+    The mean is over known boxes; without any, it is left out.
+
     Parameters
     ----------
     model : RraVl
@@ -37,7 +39,8 @@ def validate(model: RraVl, tokenizer: Tokenizer, corpus: Corpus, limit: int) -> 
         image = model.encode_image(batch.pixels.to(model.logit_scale.device))
         regions.append(model.encode_regions(image.features, image.boxes).cpu().numpy())
         whole.append(image.global_embedding.cpu().numpy())
-        overlaps.append(box_iou(image.boxes.cpu(), batch.boxes).numpy())
+        overlap = box_iou(image.boxes.cpu(), batch.boxes)
+        overlaps.append((overlap if batch.has_boxes is None else overlap[batch.has_boxes]).flatten().numpy())
     by_region, by_study = np.concatenate(regions), np.concatenate(whole)
     conditioned: list[float] = []
     unconditioned: list[float] = []
@@ -51,7 +54,8 @@ def validate(model: RraVl, tokenizer: Tokenizer, corpus: Corpus, limit: int) -> 
             (by_study @ by_study[study], unconditioned),
         ):
             into.append(_ranked_precision(scores, relevant, others))
-    figures = {"box_iou": float(np.concatenate(overlaps).mean())}
+    known = np.concatenate(overlaps)
+    figures = {"box_iou": float(known.mean())} if len(known) else {}
     if conditioned:
         figures["p_at_5_conditioned"] = float(np.mean(conditioned))
         figures["p_at_5_unconditioned"] = float(np.mean(unconditioned))

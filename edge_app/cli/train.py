@@ -33,4 +33,5 @@ def train(config: Path, resume: bool, as_json: bool) -> None:
     console = answers()
     console.print(f"{result.epochs} epochs, checkpoint {result.checkpoint}.", soft_wrap=True)
     for name, value in result.validation.items():
-        console.print(f"  validation (synthetic) {name}: {value:.4f}")
+        kind = "validation (synthetic)" if result.synthetic else "validation"
+        console.print(f"  {kind} {name}: {value:.4f}")
