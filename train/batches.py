@@ -42,6 +42,10 @@ class Batch:
         Region each of those is about, and the patient it was written of.
     text_labels : Tensor of shape [N, L]
         Findings the report states there.
+    label_weights : Tensor of shape [B, 29] or None
+        How sure those of each region are, 0 to 1; None where all are.
+    text_weights : Tensor of shape [N] or None
+        The same of the single regions' texts.
     """
 
     pixels: Tensor
@@ -57,6 +61,8 @@ class Batch:
     text_regions: Tensor
     text_patients: Tensor
     text_labels: Tensor
+    label_weights: Tensor | None = None
+    text_weights: Tensor | None = None
 
 
 def order_studies(patients: npt.NDArray[np.int64], generator: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -118,6 +124,7 @@ def make_batch(
     region_ids, region_mask = tokenize(tokenizer, [entry.text for entry in chosen], limit)
     studies = np.array([entry.study for entry in chosen])
     regions = np.array([entry.region for entry in chosen])
+    sure = corpus.label_weights
     return Batch(
         pixels=torch.from_numpy(np.stack(images))[:, None],
         boxes=torch.from_numpy(np.stack(boxes)),
@@ -132,6 +139,8 @@ def make_batch(
         text_regions=torch.from_numpy(regions),
         text_patients=torch.from_numpy(corpus.patients[studies]),
         text_labels=torch.from_numpy(corpus.labels[studies, regions]),
+        label_weights=None if sure is None else torch.from_numpy(sure[rows]),
+        text_weights=None if sure is None else torch.from_numpy(sure[studies, regions]),
     )
 
 

@@ -138,6 +138,7 @@ class TrainConfig:
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     objective: Objective = Objective.RRA_VL  # others replace the alignment losses, and nothing else
     seed: int = 0  # of weights, order and augmentation
+    uncertain: float = 0.5  # weight, 0 to 1, of a region whose report is unsure of a finding there
     batch: int = 64  # studies contrasted with each other, over all processes together
     chunk: int = 0  # studies encoded at a time; bounds memory, not the contrast; 0: all at once
     accumulate: int = 1  # batches whose gradients are added up before the weights move
@@ -252,6 +253,8 @@ def parse_config(raw: Mapping[str, Any], *, where: str = "config") -> TrainConfi
         raise ConfigError("needs at least one stage", where=f"{where}.stages")
     if config.batch < 2:
         raise ConfigError("contrast needs at least 2 studies a step", where=f"{where}.batch")
+    if not 0 <= config.uncertain <= 1:
+        raise ConfigError("must be 0 to 1", where=f"{where}.uncertain")
     if config.accumulate < 1:
         raise ConfigError("must be at least 1", where=f"{where}.accumulate")
     for name in ("chunk", "checkpoint_steps"):

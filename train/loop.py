@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
 from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json, load_config
 from edge_retrieve.train.datasets import sources
-from edge_retrieve.train.datasets.corpus import Corpus
+from edge_retrieve.train.datasets.corpus import Corpus, certainty
 from edge_retrieve.train.device import chosen_device, move_batch
 from edge_retrieve.train.distributed import (
     ALONE,
@@ -135,6 +135,8 @@ class Trainer:
         resume: bool = False,
         processes: Processes = ALONE,
     ) -> None:
+        if corpus.label_weights is None and config.uncertain < 1:
+            corpus = replace(corpus, label_weights=certainty(corpus.reports, config.uncertain))
         self.config, self.corpus, self.validation, self.processes = config, corpus, validation, processes
         if config.batch % processes.world:
             raise ConfigError(

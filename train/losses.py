@@ -14,7 +14,9 @@ from torch import Tensor
 _MINUS_INFINITY = -1e9
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor, allowed: Tensor | None = None) -> Tensor:
+def soft_cross_entropy(
+    logits: Tensor, targets: Tensor, allowed: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
     """Return the mean cross-entropy of rows against soft targets.
 
     Parameters
@@ -24,6 +26,8 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, allowed: Tensor | None =
         Non-negative; each row is normalised to sum 1. Rows of zeros are left out of the mean.
     allowed : bool Tensor of shape [N, M], optional
         Candidates that take part in each row's softmax; all by default.
+    weights : Tensor of shape [N], optional
+        Of the rows in the mean; equal by default.
 
     Returns
     -------
@@ -37,6 +41,11 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, allowed: Tensor | None =
     rows = mass > 0
     log_probability = logits.log_softmax(dim=1)
     losses = -(targets * log_probability).sum(dim=1) / mass.clamp_min(1e-9)
+    if weights is not None:
+        weights = weights * rows
+        return (
+            weights * torch.where(rows, losses, torch.zeros_like(losses))
+        ).sum() / weights.sum().clamp_min(1e-6)
     return torch.where(rows, losses, torch.zeros_like(losses)).sum() / rows.sum().clamp_min(1)
 
 
@@ -124,7 +133,13 @@ def label_overlap(first: Tensor, second: Tensor) -> Tensor:
 
 
 def location_image_image(
-    regions: Tensor, labels: Tensor, patients: Tensor, mirror: Tensor, scale: Tensor
+    regions: Tensor,
+    labels: Tensor,
+    patients: Tensor,
+    mirror: Tensor,
+    scale: Tensor,
+    *,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the location-conditioned contrast between images.
 
@@ -145,6 +160,8 @@ def location_image_image(
         Index of each region's mirror image, its own for midline regions.
     scale : Tensor
         Inverse temperature ``s``.
+    weights : Tensor of shape [B, R], optional
+        How sure each label is, 0 to 1: ``w_ik`` weighs row (i, k) in the mean, ``w_jk`` the positive j in it.
     """
     batch, count, _ = regions.shape
     by_region = regions.transpose(0, 1)
@@ -157,9 +174,13 @@ def location_image_image(
     has_mirror = (mirror != torch.arange(count, device=mirror.device))[:, None, None]
     logits = torch.cat([same, crossed], dim=2).flatten(0, 1)
     abnormal = marks.sum(dim=-1) > 0
-    targets = torch.cat([overlap * other * abnormal[:, :, None], torch.zeros_like(overlap)], dim=2)
+    positives = overlap * other * abnormal[:, :, None]
+    rows = None
+    if weights is not None:
+        positives, rows = positives * weights.t()[:, None, :], weights.t().flatten()
+    targets = torch.cat([positives, torch.zeros_like(overlap)], dim=2)
     allowed = torch.cat([(~eye).expand(count, -1, -1), has_mirror.expand(count, batch, batch)], dim=2)
-    return soft_cross_entropy(logits, targets.flatten(0, 1), allowed.flatten(0, 1))
+    return soft_cross_entropy(logits, targets.flatten(0, 1), allowed.flatten(0, 1), rows)
 
 
 def location_image_text(
@@ -170,6 +191,9 @@ def location_image_text(
     text_regions: Tensor,
     mirror: Tensor,
     scale: Tensor,
+    *,
+    weights: Tensor | None = None,
+    text_weights: Tensor | None = None,
 ) -> Tensor:
     """Return the location-conditioned contrast between region embeddings and region sentences.
 
@@ -191,6 +215,10 @@ def location_image_text(
     mirror : Tensor of shape [R]
     scale : Tensor
         Inverse temperature ``s``.
+    weights : Tensor of shape [B, R], optional
+        How sure the labels of each image's regions are, 0 to 1; given together with `text_weights`.
+    text_weights : Tensor of shape [N], optional
+        How sure each text is. A row weighs as much in the mean as what asks is sure, a positive as it is.
     """
     by_region = regions.transpose(0, 1)
     marks = labels.transpose(0, 1)
@@ -202,10 +230,12 @@ def location_image_text(
     far_overlap = label_overlap(text_labels[:, None], marks[mirror[text_regions]])[:, 0]
     abnormal_text = text_labels.sum(dim=1) > 0
     far_allowed = ((mirror[text_regions] != text_regions) & abnormal_text)[:, None] & (far_overlap < 1)
+    positives = overlap if weights is None else overlap * weights.t()[text_regions]
     text_to_image = soft_cross_entropy(
         torch.cat([near_logits, far_logits], dim=1),
-        torch.cat([overlap, torch.zeros_like(overlap)], dim=1),
+        torch.cat([positives, torch.zeros_like(overlap)], dim=1),
         torch.cat([torch.ones_like(far_allowed), far_allowed], dim=1),
+        text_weights,
     )
     # image -> text: every region of every image asks. Normal ones are twenty times as many, and telling
     # them from abnormal ones is most of what a search needs: both kinds get the same say.
@@ -216,10 +246,14 @@ def location_image_text(
     about_mirror = text_regions[None, :] == mirror[places][:, None]
     logits = scale * asking @ texts.t()
     targets = label_overlap(asked, text_labels) * about
+    if text_weights is not None:
+        targets = targets * text_weights
+    rows = None if weights is None else weights.flatten()
     abnormal = asked.sum(dim=-1) > 0
     candidates = about | about_mirror
     image_to_text = [
-        soft_cross_entropy(logits, targets * kind[:, None], candidates) for kind in (abnormal, ~abnormal)
+        soft_cross_entropy(logits, targets * kind[:, None], candidates, rows)
+        for kind in (abnormal, ~abnormal)
     ]
     return 0.5 * text_to_image + 0.25 * (image_to_text[0] + image_to_text[1])
 
@@ -231,6 +265,8 @@ def location_text_text(
     patients: Tensor,
     mirror: Tensor,
     scale: Tensor,
+    *,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the location-conditioned contrast between sentences about one region.
 
@@ -245,6 +281,8 @@ def location_text_text(
     mirror : Tensor of shape [R]
     scale : Tensor
         Inverse temperature.
+    weights : Tensor of shape [N], optional
+        How sure each text is, 0 to 1: of its row in the mean, and of it as a positive.
     """
     logits = scale * texts @ texts.t()
     same = text_regions[:, None] == text_regions[None, :]
@@ -252,7 +290,9 @@ def location_text_text(
     eye = torch.eye(len(texts), dtype=torch.bool, device=texts.device)
     other = patients[:, None] != patients[None, :]
     targets = label_overlap(text_labels, text_labels) * same * other
-    return soft_cross_entropy(logits, targets, (same | crossed) & ~eye)
+    if weights is not None:
+        targets = targets * weights
+    return soft_cross_entropy(logits, targets, (same | crossed) & ~eye, weights)
 
 
 def box_regression(predicted: Tensor, truth: Tensor) -> Tensor:

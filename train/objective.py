@@ -105,18 +105,34 @@ def _rra_vl(encoded: Encoded, batch: Batch, weights: LossWeights, scale: Tensor)
         value = losses.region_word(image.regions[few], words, batch.mask[few])
         parts["region_word"] = weights.region_word * value
     if weights.location_image_image:
-        value = losses.location_image_image(image.regions, batch.labels, batch.patients, mirror, scale[1])
+        value = losses.location_image_image(
+            image.regions, batch.labels, batch.patients, mirror, scale[1], weights=batch.label_weights
+        )
         parts["location_image_image"] = weights.location_image_image * value
     if weights.location_image_text:
         texts = _present(encoded.region_text).text
         value = losses.location_image_text(
-            image.regions, batch.labels, texts, batch.text_labels, batch.text_regions, mirror, scale[2]
+            image.regions,
+            batch.labels,
+            texts,
+            batch.text_labels,
+            batch.text_regions,
+            mirror,
+            scale[2],
+            weights=batch.label_weights,
+            text_weights=batch.text_weights,
         )
         parts["location_image_text"] = weights.location_image_text * value
     if weights.location_text_text:
         texts = _present(encoded.region_text).text
         value = losses.location_text_text(
-            texts, batch.text_labels, batch.text_regions, batch.text_patients, mirror, scale[2]
+            texts,
+            batch.text_labels,
+            batch.text_regions,
+            batch.text_patients,
+            mirror,
+            scale[2],
+            weights=batch.text_weights,
         )
         parts["location_text_text"] = weights.location_text_text * value
     return parts

@@ -232,3 +232,113 @@ def test_gradients_match_finite_differences(name: str) -> None:
     }
     function, inputs = calls[name]
     assert torch.autograd.gradcheck(function, inputs, eps=1e-6, atol=1e-5)
+
+
+def weighted(rows: list[tuple[float, float]]) -> float:
+    """The mean of (weight, loss) pairs."""
+    return sum(w * loss for w, loss in rows) / sum(w for w, _ in rows)
+
+
+def test_uncertain_labels_weigh_less_as_rows_and_as_positives() -> None:
+    regions, labels, scale = unit(B, R, D), labels_(), 6.0
+    sure = RNG.choice([0.5, 1.0], (B, R))
+    patients = np.arange(B)
+    rows = []
+    for k in range(R):
+        for i in range(B):
+            others = [j for j in range(B) if j != i]
+            logits = [scale * regions[i, k] @ regions[j, k] for j in others]
+            targets = [jaccard(labels[i, k], labels[j, k]) * sure[j, k] for j in others]
+            if MIRROR[k] != k:
+                logits += [scale * regions[i, k] @ regions[j, MIRROR[k]] for j in range(B)]
+                targets += [0.0] * B
+            if labels[i, k].any() and sum(targets) > 0:
+                rows.append((sure[i, k], cross_entropy(logits, targets)))
+    value = losses.location_image_image(
+        t(regions), t(labels), t(patients), t(MIRROR), torch.tensor(scale), weights=t(sure)
+    )
+    assert float(value) == pytest.approx(weighted(rows), rel=1e-9)
+
+    text_rows, text_regions = np.array([0, 0, 1, 2, 3, 4]), np.array([0, 2, 0, 1, 0, 3])
+    texts, text_labels = unit(6, D), labels[text_rows, text_regions]
+    text_sure = sure[text_rows, text_regions]
+    text_to_image, text_to_text = [], []
+    image_to_text: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    for n, k in enumerate(text_regions):
+        logits = [scale * texts[n] @ regions[j, k] for j in range(B)]
+        targets = [jaccard(text_labels[n], labels[j, k]) * sure[j, k] for j in range(B)]
+        for j in range(B):
+            far = labels[j, MIRROR[k]]
+            if MIRROR[k] != k and text_labels[n].any() and jaccard(text_labels[n], far) < 1:
+                logits.append(scale * texts[n] @ regions[j, MIRROR[k]])
+                targets.append(0.0)
+        if sum(targets) > 0:
+            text_to_image.append((text_sure[n], cross_entropy(logits, targets)))
+        others = [m for m in range(6) if m != n and text_regions[m] in (k, MIRROR[k])]
+        targets = [
+            jaccard(text_labels[n], text_labels[m])
+            * (text_regions[m] == k)
+            * (text_rows[m] != text_rows[n])
+            * text_sure[m]
+            for m in others
+        ]
+        if sum(targets) > 0:
+            logits = [scale * texts[n] @ texts[m] for m in others]
+            text_to_text.append((text_sure[n], cross_entropy(logits, targets)))
+    for i in range(B):
+        for k in range(R):
+            about = [n for n in range(6) if text_regions[n] in (k, MIRROR[k])]
+            targets = [
+                jaccard(labels[i, k], text_labels[n]) * (text_regions[n] == k) * text_sure[n] for n in about
+            ]
+            if sum(targets) > 0:
+                logits = [scale * regions[i, k] @ texts[n] for n in about]
+                image_to_text[bool(labels[i, k].any())].append((sure[i, k], cross_entropy(logits, targets)))
+    given = (t(text_labels), t(text_regions))
+    value = losses.location_image_text(
+        t(regions), t(labels), t(texts), *given, t(MIRROR), torch.tensor(scale),
+        weights=t(sure), text_weights=t(text_sure),
+    )  # fmt: skip
+    backward = [weighted(rows) for rows in image_to_text.values() if rows]
+    assert float(value) == pytest.approx(0.5 * weighted(text_to_image) + 0.25 * sum(backward), rel=1e-9)
+    value = losses.location_text_text(
+        t(texts), *given, t(text_rows), t(MIRROR), torch.tensor(scale), weights=t(text_sure)
+    )
+    assert float(value) == pytest.approx(weighted(text_to_text), rel=1e-9)
+
+
+def test_equal_weights_change_nothing() -> None:
+    regions, labels, patients = t(unit(B, R, D)), t(labels_()), torch.arange(B)
+    mirror, scale = t(MIRROR), torch.tensor(6.0)
+    plain = losses.location_image_image(regions, labels, patients, mirror, scale)
+    even = losses.location_image_image(
+        regions, labels, patients, mirror, scale, weights=torch.full((B, R), 0.5)
+    )
+    assert float(even) == pytest.approx(float(plain), rel=1e-9)
+
+
+def test_box_gradients_match_finite_differences() -> None:
+    corners = RNG.random((4, 2, 2))
+    truth = t(np.sort(RNG.random((4, 2, 2)), axis=1).reshape(4, 4))
+    predicted = t(np.sort(corners, axis=1).reshape(4, 4)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: losses.box_regression(p, truth), (predicted,), eps=1e-7)
+    weights = t(RNG.choice([0.5, 1.0], (B, R)))
+    labels, mirror, scale = t(labels_()), t(MIRROR), torch.tensor(4.0)
+    assert torch.autograd.gradcheck(
+        lambda r: losses.location_image_image(r, labels, torch.arange(B), mirror, scale, weights=weights),
+        (t(unit(B, R, D)).requires_grad_(),),
+    )
+
+
+def test_box_regression_matches_loops_over_corners() -> None:
+    first, second = (np.sort(RNG.random((6, 2, 2)), axis=1).reshape(6, 4) for _ in range(2))
+    total = 0.0
+    for a, b in zip(first, second, strict=True):
+        width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
+        height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+        areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+        union = sum(areas) - width * height
+        hull = (max(a[2], b[2]) - min(a[0], b[0])) * (max(a[3], b[3]) - min(a[1], b[1]))
+        total += sum(abs(a[n] - b[n]) for n in range(4))
+        total += 0.4 * (1 - width * height / union + (hull - union) / hull)
+    assert float(losses.box_regression(t(first), t(second))) == pytest.approx(total / 6, rel=1e-6)

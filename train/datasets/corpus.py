@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, Region
-from edge_retrieve.runtime.findings import Finding
+from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.reports import parse_report, text_by_region
 
 FINDINGS: tuple[Finding, ...] = tuple(Finding)
@@ -89,6 +89,8 @@ class Corpus:
     has_boxes : bool array of shape [N, 29], optional
         Which boxes are known; all of them where it is left out. Regions without a box teach no box, and are
         pooled from predicted boxes.
+    label_weights : float32 array of shape [N, 29], optional
+        How sure the labels of each region are, 0 to 1 (`certainty`); all sure where it is left out.
     """
 
     pixels: PixelSource
@@ -99,6 +101,7 @@ class Corpus:
     region_texts: Sequence[tuple[RegionText, ...]]
     lesions: LesionMasks
     has_boxes: npt.NDArray[np.bool_] | None = None
+    label_weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -126,6 +129,38 @@ def supervise(reports: Sequence[str]) -> tuple[npt.NDArray[np.float32], tuple[tu
             )
         )
     return labels, tuple(texts)
+
+
+def certainty(reports: Sequence[str], unsure: float) -> npt.NDArray[np.float32]:
+    """Return how far the labels that `supervise` reads of each region can be trusted.
+
+    "Possible", "may represent" and the like neither state a finding nor deny it: the label of such a region
+    may be wrong, whichever way it is set. It is sure again where another sentence states the same finding.
+
+    Parameters
+    ----------
+    reports : sequence of str
+    unsure : float
+        Weight of a region with an uncertain finding; 1 is that of all others.
+
+    Returns
+    -------
+    float32 array of shape [N, 29]
+    """
+    weights = np.ones((len(reports), len(REGIONS)), dtype=np.float32)
+    for row, report in enumerate(reports):
+        parsed = parse_report(report)
+        doubted = {
+            (region, mention.finding)
+            for sentence in parsed.sentences
+            for mention in sentence.mentions
+            if mention.assertion is Assertion.UNCERTAIN
+            for region in mention.regions
+        }
+        for region, finding in doubted:
+            if finding not in parsed.present_findings(region):
+                weights[row, region.position] = unsure
+    return weights
 
 
 def mirror_positions() -> npt.NDArray[np.int64]:
