@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from edge_retrieve.runtime.anatomy import Box, Region
-from edge_retrieve.runtime.bundle import load_bundle
+from edge_retrieve.runtime.bundle import inspect_bundle
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 from edge_retrieve.runtime.hits import Query
@@ -53,7 +53,7 @@ def main() -> None:
     if not (options.data / "cxr" / "cases.csv").is_file():
         print(f"real_xrays: no real X-rays at {options.data}: nothing measured")
         return
-    with tempfile.TemporaryDirectory() as scratch, Encoder(load_bundle(options.bundle)) as encoder:
+    with tempfile.TemporaryDirectory() as scratch, Encoder(inspect_bundle(options.bundle)) as encoder:
         out = options.out or Path(scratch)
         out.mkdir(parents=True, exist_ok=True)
         paths = _Paths(options.data, out, options.overlays)

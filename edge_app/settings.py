@@ -98,6 +98,12 @@ class ServerSettings:
         choices=tuple(backend.value for backend in Backend),
     )
     require_gpu: bool = _row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
+    trusted_keys: str = _row(
+        "",
+        "file or folder",
+        "Public keys whose signature on a bundle counts: a file with one a line, or a folder of *.pub files.",
+    )
+    allow_unsigned: bool = _row(False, "yes or no", "Use a bundle that bears no signature.")
     max_upload_mib: int = _row(64, "MiB", "Largest request that is accepted.", smallest=1, largest=4096)
     kept_uploads: int = _row(
         16,

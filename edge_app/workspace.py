@@ -8,10 +8,12 @@ from types import TracebackType
 
 from edge_retrieve.edge_app.labels import read_label
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import Bundle, load_bundle
+from edge_retrieve.runtime.bundle import Bundle, Trust, load_bundle
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
+
+_NOBODY = Trust()
 
 
 class Workspace:
@@ -21,7 +23,9 @@ class Workspace:
     ----------
     store_path : Path
     bundle_path : Path, optional
-        The shipped demo bundle where None.
+        Folder or tar; the shipped demo bundle where None.
+    trust : Trust
+        Whose bundles are used; the shipped one always is.
     backend : Backend
     require_gpu : bool
     create : bool
@@ -38,11 +42,12 @@ class Workspace:
         store_path: Path,
         bundle_path: Path | None = None,
         *,
+        trust: Trust = _NOBODY,
         backend: Backend = Backend.AUTO,
         require_gpu: bool = False,
         create: bool = False,
     ) -> None:
-        self.bundle: Bundle = load_bundle(bundle_path)
+        self.bundle: Bundle = load_bundle(bundle_path, trust)
         with ExitStack() as stack:
             self.store = stack.enter_context(Store.open(store_path, bundle=self.bundle, create=create))
             self.label = read_label(store_path)

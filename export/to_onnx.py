@@ -17,10 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_retrieve.export.graphs import Graph, build_graphs, feature_channels
 from edge_retrieve.export.parity import measure_parity
-from edge_retrieve.runtime.bundle import Bundle, Manifest, load_bundle, write_bundle
+from edge_retrieve.runtime.bundle import Bundle, Manifest, inspect_bundle, write_bundle
 from edge_retrieve.runtime.errors import ExportError
 from edge_retrieve.train.checkpoint import TrainedModel, load_trained
-from edge_retrieve.train.model.image_tower import FEATURE_STRIDE
 
 OPSET = 18
 # Smaller tensors (biases, shapes, grids) stay float32: nothing is gained, and some are exact by design.
@@ -81,7 +80,7 @@ def export_bundle(
         write_bundle(folder, _manifest(trained, model_id, words, figures, thresholds or {}))
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, out, dirs_exist_ok=True)
-    return load_bundle(out)
+    return inspect_bundle(out)
 
 
 def _manifest(
@@ -97,7 +96,7 @@ def _manifest(
         image_size=config.image_size,
         embedding_dim=config.embedding_dim,
         feature_channels=feature_channels(trained.model),
-        feature_stride=FEATURE_STRIDE,
+        feature_stride=trained.model.feature_stride,
         max_text_tokens=config.max_text_tokens,
         training_data=training_data,
         evaluation=evaluation,

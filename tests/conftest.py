@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
-from edge_retrieve.runtime.bundle import Bundle, Manifest, load_bundle, write_bundle
+from edge_retrieve.runtime.bundle import Bundle, Manifest, inspect_bundle, write_bundle
 
 SIDE, CELL, DIM = 64, 8, 8
 VOCABULARY = """[PAD] [UNK] right left lung upper mid lower zone nodule in the is a consolidation normal heart
@@ -209,5 +209,5 @@ def build_toy(folder: Path) -> Toy:
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     """The toy bundle, shared and never to be changed; copy its folder to damage it."""
     built = build_toy(tmp_path_factory.mktemp("toy") / "bundle")
-    assert load_bundle(built.bundle.path).bundle_id == built.bundle.bundle_id
+    assert inspect_bundle(built.bundle.path).bundle_id == built.bundle.bundle_id
     return built

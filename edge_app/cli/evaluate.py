@@ -10,9 +10,14 @@ import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
 from edge_retrieve.edge_app.cli.group import named_extras
-from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options
+from edge_retrieve.edge_app.cli.options import (
+    MODEL_SETTINGS,
+    bundle_option,
+    json_option,
+    setting_options,
+)
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import load_bundle
+from edge_retrieve.runtime.bundle import load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
 
 
@@ -41,7 +46,7 @@ def evaluate() -> None:
     show_default=True,
     help="Seed of a test archive; may be repeated.",
 )
-@setting_options("backend", "require_gpu")
+@setting_options(*MODEL_SETTINGS)
 @json_option
 def phantom(
     bundle_path: Path | None,
@@ -49,14 +54,17 @@ def phantom(
     seeds: tuple[int, ...],
     backend: str,
     require_gpu: bool,
+    trusted_keys: str,
+    allow_unsigned: bool,
     as_json: bool,
 ) -> None:
     """Score retrieval and region boxes on held-out synthetic phantoms."""
     with named_extras("train"):
         from edge_retrieve.train.evaluate.phantom import evaluate_phantom
 
+    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
     with (
-        Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder,
+        Encoder(bundle, Backend(backend), require_gpu) as encoder,
         progress_bar("Evaluating on phantoms") as bar,
     ):
 
@@ -70,14 +78,23 @@ def phantom(
 @evaluate.command()
 @click.argument("cases", metavar="CASES.csv", type=click.Path(path_type=Path, dir_okay=False))
 @bundle_option
-@setting_options("backend", "require_gpu")
+@setting_options(*MODEL_SETTINGS)
 @json_option
-def regions(cases: Path, bundle_path: Path | None, backend: str, require_gpu: bool, as_json: bool) -> None:
+def regions(
+    cases: Path,
+    bundle_path: Path | None,
+    backend: str,
+    require_gpu: bool,
+    trusted_keys: str,
+    allow_unsigned: bool,
+    as_json: bool,
+) -> None:
     """Score the two lung boxes against those of a table of cases."""
     with named_extras("train"):
         from edge_retrieve.train.evaluate.regions import FLAG_BELOW, evaluate_regions
 
-    with Encoder(load_bundle(bundle_path), Backend(backend), require_gpu) as encoder:
+    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
+    with Encoder(bundle, Backend(backend), require_gpu) as encoder:
         flag_below = encoder.bundle.manifest.thresholds.get("box_score_flag", FLAG_BELOW)
         report = evaluate_regions(cases, encoder, flag_below=flag_below).to_json()
     _show(report, as_json)

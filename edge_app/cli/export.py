@@ -8,7 +8,8 @@ import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.group import named_extras
-from edge_retrieve.edge_app.cli.options import json_option
+from edge_retrieve.edge_app.cli.options import json_option, key_option
+from edge_retrieve.runtime.bundle import read_signing_key, sign_bundle
 
 
 @click.group()
@@ -38,6 +39,7 @@ def export() -> None:
     multiple=True,
     help="A decision level for the manifest: box_score_flag or abstain_below.",
 )
+@key_option
 @json_option
 def onnx(
     checkpoint: Path,
@@ -45,6 +47,7 @@ def onnx(
     model_id: str,
     evaluation: tuple[str, ...],
     threshold: tuple[str, ...],
+    key: Path | None,
     as_json: bool,
 ) -> None:
     """Export the three ONNX graphs and check that they compute what the checkpoint does."""
@@ -52,15 +55,19 @@ def onnx(
         from edge_retrieve.export.figures import parse_thresholds, read_figures
         from edge_retrieve.export.to_onnx import export_bundle
 
+    signing = read_signing_key(key) if key else None
     known, levels = read_figures(evaluation), parse_thresholds(threshold)
 
     say(f"Exporting {checkpoint} and comparing the graphs with it …")
     bundle = export_bundle(checkpoint, out, model_id=model_id, evaluation=known, thresholds=levels)
+    if signing is not None:
+        bundle = sign_bundle(bundle.path, signing)
     figures = dict(bundle.manifest.evaluation)
     if as_json:
         print_json({"path": str(bundle.path), "bundle_id": bundle.bundle_id, "evaluation": figures})
         return
     console = answers()
-    console.print(f"Bundle written to {bundle.path}.", soft_wrap=True)
+    use = "signed" if key else "not signed: use it with --allow-unsigned, or sign it"
+    console.print(f"Bundle written to {bundle.path} ({use}).", soft_wrap=True)
     for name, value in figures.items():
         console.print(f"  {name}: {value:.6g}")

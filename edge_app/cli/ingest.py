@@ -10,10 +10,17 @@ import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
-from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options, store_option
+from edge_retrieve.edge_app.cli.options import (
+    MODEL_SETTINGS,
+    bundle_option,
+    json_option,
+    setting_options,
+    store_option,
+)
 from edge_retrieve.edge_app.labels import label_after_ingest
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import read_trust
 from edge_retrieve.runtime.ingest import IngestSummary, Outcome
 from edge_retrieve.runtime.ingest import ingest as run
 
@@ -30,7 +37,7 @@ _SHOWN = 50  # files
     help="A table or a folder of reports; a text file beside an image is found without.",
 )
 @bundle_option
-@setting_options("backend", "require_gpu")
+@setting_options(*MODEL_SETTINGS)
 @json_option
 def ingest(
     paths: tuple[Path, ...],
@@ -39,6 +46,8 @@ def ingest(
     bundle_path: Path | None,
     backend: str,
     require_gpu: bool,
+    trusted_keys: str,
+    allow_unsigned: bool,
     as_json: bool,
 ) -> None:
     """Add images (files or folders) to a store, which is made where there is none.
@@ -48,7 +57,12 @@ def ingest(
     """
     with (
         Workspace(
-            store_path, bundle_path, backend=Backend(backend), require_gpu=require_gpu, create=True
+            store_path,
+            bundle_path,
+            trust=read_trust(trusted_keys, allow_unsigned),
+            backend=Backend(backend),
+            require_gpu=require_gpu,
+            create=True,
         ) as workspace,
         progress_bar("Ingesting") as progress,
     ):

@@ -26,9 +26,17 @@ bundle_option = click.option(
     "--bundle",
     "bundle_path",
     metavar="B",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the model bundle; the shipped demo bundle if left out.",
+    type=click.Path(path_type=Path),
+    help="Folder or tar of the model bundle; the shipped demo bundle if left out.",
 )
+key_option = click.option(
+    "--key",
+    metavar="KEY",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A private key to sign the bundle with.",
+)
+# The settings of the commands that run a model.
+MODEL_SETTINGS = ("backend", "require_gpu", "trusted_keys", "allow_unsigned")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 

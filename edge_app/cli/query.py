@@ -9,6 +9,7 @@ from rich.table import Table
 
 from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.options import (
+    MODEL_SETTINGS,
     boxes_from,
     bundle_option,
     json_option,
@@ -20,6 +21,7 @@ from edge_retrieve.edge_app.wire import result_json
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import read_trust
 from edge_retrieve.runtime.hits import Hit, Query, RetrievalResult
 
 
@@ -45,7 +47,7 @@ from edge_retrieve.runtime.hits import Hit, Query, RetrievalResult
 )
 @click.option("-k", "k", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Cases wanted.")
 @bundle_option
-@setting_options("backend", "require_gpu")
+@setting_options(*MODEL_SETTINGS)
 @json_option
 def query(
     image: Path | None,
@@ -57,6 +59,8 @@ def query(
     bundle_path: Path | None,
     backend: str,
     require_gpu: bool,
+    trusted_keys: str,
+    allow_unsigned: bool,
     as_json: bool,
 ) -> None:
     """Find the most similar cases of a store.
@@ -64,7 +68,13 @@ def query(
     Without a region or a box, whole images and reports are compared.
     """
     asked = Query(image=image, text=text, regions=regions, boxes=boxes, k=k)
-    with Workspace(store_path, bundle_path, backend=Backend(backend), require_gpu=require_gpu) as workspace:
+    with Workspace(
+        store_path,
+        bundle_path,
+        trust=read_trust(trusted_keys, allow_unsigned),
+        backend=Backend(backend),
+        require_gpu=require_gpu,
+    ) as workspace:
         result = workspace.retriever.query(asked)
     if as_json:
         print_json(result_json(result))

@@ -11,6 +11,7 @@ from edge_retrieve.edge_app.cli.options import bundle_option, setting_options, s
 from edge_retrieve.edge_app.settings import ServerSettings, Value
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import read_trust
 
 
 @click.command()
@@ -22,8 +23,13 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
     from edge_retrieve.edge_app.serve import serve as run
 
     settings = ServerSettings.from_options(options)
-    backend = Backend(settings.backend)
-    with Workspace(store_path, bundle_path, backend=backend, require_gpu=settings.require_gpu) as workspace:
+    with Workspace(
+        store_path,
+        bundle_path,
+        trust=read_trust(settings.trusted_keys, settings.allow_unsigned),
+        backend=Backend(settings.backend),
+        require_gpu=settings.require_gpu,
+    ) as workspace:
         studies, engine = workspace.store.count(), workspace.encoder.engine
 
         def announce(address: str) -> None:

@@ -8,7 +8,10 @@ from starlette.testclient import TestClient
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.bundle import Trust
 from edge_retrieve.runtime.ingest import ingest
+
+UNSIGNED = Trust(allow_unsigned=True)
 
 # Study n's right upper lung zone is as bright as this, with a nodule reported where it is above a half.
 LEVELS = (0.95, 0.9, 0.85, 0.8, 0.15, 0.12)
@@ -28,7 +31,7 @@ def archive(toy, tmp_path_factory):
 @pytest.fixture(scope="session")
 def store_path(toy, archive, tmp_path_factory):
     path = tmp_path_factory.mktemp("stores") / "store"
-    with Workspace(path, toy.bundle.path, create=True) as workspace:
+    with Workspace(path, toy.bundle.path, trust=UNSIGNED, create=True) as workspace:
         summary = ingest(workspace.store, workspace.encoder, [archive])
         assert not summary.rejected
     return path
@@ -36,7 +39,7 @@ def store_path(toy, archive, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def workspace(toy, store_path):
-    with Workspace(store_path, toy.bundle.path) as workspace:
+    with Workspace(store_path, toy.bundle.path, trust=UNSIGNED) as workspace:
         yield workspace
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from edge_retrieve.edge_app.cli import main
 from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.bundle import Trust
 
 ZONE = "right upper lung zone"
 KEYS = {"rank", "study", "patient", "score", "regions", "sentences"}
@@ -42,6 +43,7 @@ def test_ingest_accepts_once_and_rejects_with_the_reason(run, toy, archive, tmp_
         tmp_path / "store",
         "--bundle",
         toy.bundle.path,
+        "--allow-unsigned",
         "--json",
     )
     first = run(*arguments)
@@ -62,7 +64,9 @@ def test_ingest_accepts_once_and_rejects_with_the_reason(run, toy, archive, tmp_
 
 
 def test_ingest_says_the_same_to_people(run, toy, archive, tmp_path):
-    result = run("ingest", archive, "--store", tmp_path / "store", "--bundle", toy.bundle.path)
+    result = run(
+        "ingest", archive, "--store", tmp_path / "store", "--bundle", toy.bundle.path, "--allow-unsigned"
+    )
     assert result.exit_code == 0
     assert "0 accepted, 6 flagged, 0 rejected, 0 unchanged." in result.stdout
     assert "unknown view" in result.stdout
@@ -71,7 +75,15 @@ def test_ingest_says_the_same_to_people(run, toy, archive, tmp_path):
 
 def test_ingest_of_an_empty_folder_fails(run, toy, tmp_path):
     (tmp_path / "empty").mkdir()
-    result = run("ingest", tmp_path / "empty", "--store", tmp_path / "store", "--bundle", toy.bundle.path)
+    result = run(
+        "ingest",
+        tmp_path / "empty",
+        "--store",
+        tmp_path / "store",
+        "--bundle",
+        toy.bundle.path,
+        "--allow-unsigned",
+    )
     assert result.exit_code == 1
     assert "no DICOM, PNG or JPEG" in result.stderr
 
@@ -88,6 +100,7 @@ def test_query_answers_as_the_retriever_does(run, toy, store_path, query_image):
         3,
         "--bundle",
         toy.bundle.path,
+        "--allow-unsigned",
         "--json",
     )
     assert result.exit_code == 0
@@ -102,7 +115,17 @@ def test_query_answers_as_the_retriever_does(run, toy, store_path, query_image):
 
 def test_query_prints_a_table_for_people(run, toy, store_path, query_image):
     box = ",".join(map(str, (8, 0, 16, 8)))
-    result = run("query", query_image, "--store", store_path, "--box", box, "--bundle", toy.bundle.path)
+    result = run(
+        "query",
+        query_image,
+        "--store",
+        store_path,
+        "--box",
+        box,
+        "--bundle",
+        toy.bundle.path,
+        "--allow-unsigned",
+    )
     assert result.exit_code == 0
     assert "Similar cases (right upper lung zone)" in result.stdout
     assert "nodule" in result.stdout
@@ -122,7 +145,7 @@ def test_query_prints_a_table_for_people(run, toy, store_path, query_image):
     ],
 )
 def test_a_wrong_query_ends_with_one_message_and_the_exit_code(run, toy, store_path, arguments, code, clue):
-    result = run("query", "--store", store_path, "--bundle", toy.bundle.path, *arguments)
+    result = run("query", "--store", store_path, "--bundle", toy.bundle.path, "--allow-unsigned", *arguments)
     assert result.exit_code == code
     assert clue in result.stderr
     assert "Traceback" not in result.output
@@ -130,7 +153,9 @@ def test_a_wrong_query_ends_with_one_message_and_the_exit_code(run, toy, store_p
 
 
 def test_a_store_that_is_not_there(run, toy, tmp_path):
-    result = run("query", "--text", "x", "--store", tmp_path / "none", "--bundle", toy.bundle.path)
+    result = run(
+        "query", "--text", "x", "--store", tmp_path / "none", "--bundle", toy.bundle.path, "--allow-unsigned"
+    )
     assert result.exit_code == 1
     assert "there is no store here" in result.stderr
     assert "ingest" in result.stderr
@@ -138,7 +163,7 @@ def test_a_store_that_is_not_there(run, toy, tmp_path):
 
 def test_store_check_finds_damage_and_rebuild_mends_it(run, toy, archive, tmp_path):
     store = tmp_path / "store"
-    run("ingest", archive, "--store", store, "--bundle", toy.bundle.path)
+    run("ingest", archive, "--store", store, "--bundle", toy.bundle.path, "--allow-unsigned")
     assert json.loads(run("store", "check", "--store", store, "--json").stdout)["sound"] is True
     damaged = max((store / "index").iterdir(), key=lambda path: path.stat().st_size)
     content = bytearray(damaged.read_bytes())
@@ -158,10 +183,13 @@ def test_bundle_show_and_verify(run, toy, tmp_path):
     assert shown["model_id"] == "toy 1"
     assert len(shown["regions"]) == 29
     assert "training_data: none" in run("bundle", "show", toy.bundle.path).stdout
-    assert json.loads(run("bundle", "verify", toy.bundle.path, "--json").stdout)["verified"] is True
+    assert (
+        json.loads(run("bundle", "verify", toy.bundle.path, "--allow-unsigned", "--json").stdout)["verified"]
+        is True
+    )
     result = run("bundle", "verify", tmp_path / "none")
     assert result.exit_code == 1
-    assert "no such bundle folder" in result.stderr
+    assert "no such bundle" in result.stderr
 
 
 def test_phantom_writes_an_archive_that_ingest_labels_synthetic(run, toy, archive, tmp_path):
@@ -171,11 +199,16 @@ def test_phantom_writes_an_archive_that_ingest_labels_synthetic(run, toy, archiv
     assert summary["synthetic"] is True
     assert summary["studies"] == 2
     store = tmp_path / "store"
-    assert run("ingest", tmp_path / "phantoms", "--store", store, "--bundle", toy.bundle.path).exit_code == 0
-    with Workspace(store, toy.bundle.path) as workspace:
+    assert (
+        run(
+            "ingest", tmp_path / "phantoms", "--store", store, "--bundle", toy.bundle.path, "--allow-unsigned"
+        ).exit_code
+        == 0
+    )
+    with Workspace(store, toy.bundle.path, trust=Trust(allow_unsigned=True)) as workspace:
         assert workspace.label.synthetic
-    run("ingest", archive, "--store", store, "--bundle", toy.bundle.path)
-    with Workspace(store, toy.bundle.path) as workspace:
+    run("ingest", archive, "--store", store, "--bundle", toy.bundle.path, "--allow-unsigned")
+    with Workspace(store, toy.bundle.path, trust=Trust(allow_unsigned=True)) as workspace:
         assert not workspace.label.synthetic
     again = run("phantom", tmp_path / "phantoms", "--studies", 2, "--seed", 1)
     assert again.exit_code == 1
@@ -187,7 +220,9 @@ def test_an_unforeseen_error_is_a_message_too(run, toy, store_path, monkeypatch)
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr("edge_retrieve.runtime.retriever.Retriever.query", fail)
-    result = run("query", "--text", "nodule", "--store", store_path, "--bundle", toy.bundle.path)
+    result = run(
+        "query", "--text", "nodule", "--store", store_path, "--bundle", toy.bundle.path, "--allow-unsigned"
+    )
     assert result.exit_code == 1
     assert "ZeroDivisionError" in result.stderr
     assert "Traceback" not in result.output
@@ -254,7 +289,8 @@ def test_the_installed_command_runs(plain_environment, toy, store_path):
     if not command.exists():
         pytest.skip(f"{command} is not installed beside this Python")
     done = subprocess.run(
-        [command, "query", "--text", "nodule", "--store", store_path, "--bundle", toy.bundle.path, "--json"],
+        [command, "query", "--text", "nodule", "--store", store_path,
+         "--bundle", toy.bundle.path, "--allow-unsigned", "--json"],
         capture_output=True, text=True, env=plain_environment, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from edge_retrieve.edge_app import demo as work
 from edge_retrieve.edge_app.cli import main
 from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime import bundle as bundles
+from edge_retrieve.runtime.bundle import loading as bundles
 
 STUDIES = 10
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_retrieve.runtime.bundle import MANIFEST_NAME, load_bundle, write_bundle
+from edge_retrieve.runtime.bundle import MANIFEST_NAME, inspect_bundle, write_bundle
 from edge_retrieve.runtime.errors import BundleError
 
 
@@ -22,7 +22,7 @@ def rewrite(folder, **changes):
 def test_a_bundle_reads_back_as_written(toy, folder):
     manifest = replace(toy.bundle.manifest, evaluation={"p_at_5": 0.5}, thresholds={"abstain_below": 0.25})
     written = write_bundle(folder, manifest)
-    read = load_bundle(folder)
+    read = inspect_bundle(folder)
     assert read == written
     assert read.manifest.thresholds == {"abstain_below": 0.25}
     assert read.bundle_id == hashlib.sha256((folder / MANIFEST_NAME).read_bytes()).hexdigest()
@@ -38,23 +38,23 @@ def test_one_flipped_bit_is_refused(folder):
     data[len(data) // 2] ^= 1
     (folder / "text_encoder.onnx").write_bytes(bytes(data))
     with pytest.raises(BundleError, match=r"text_encoder\.onnx: the file's SHA-256"):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 def test_missing_and_extra_files_are_refused(folder):
     (folder / "extra.bin").write_bytes(b"x")
     with pytest.raises(BundleError, match=r"extra\.bin: the manifest does not list this file"):
-        load_bundle(folder)
+        inspect_bundle(folder)
     (folder / "extra.bin").unlink()
     (folder / "tokenizer.json").unlink()
     with pytest.raises(BundleError, match=r"tokenizer\.json: the file is missing"):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 def test_links_are_refused(folder):
     (folder / "more").symlink_to("/etc/passwd")
     with pytest.raises(BundleError, match="a bundle holds no links"):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "a/../../b", "a\\b", "./x"])
@@ -62,17 +62,17 @@ def test_names_that_lead_outside_are_refused(folder, name):
     files = json.loads((folder / MANIFEST_NAME).read_text())["files"]
     rewrite(folder, files={**files, name: "0" * 64})
     with pytest.raises(BundleError, match="points out of the bundle"):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "bundle schema 2 is unknown, this version reads 1"),
+        ({"schema_version": 2}, "bundle schema 2 is too new, this version of edge-retrieve reads 1"),
         ({"schema_version": None}, "bundle schema None is unknown"),
-        ({"image_size": "64"}, "'image_size' is not of the type int"),
-        ({"image_size": 0}, "'image_size' is not of the type int"),
-        ({"thresholds": {"abstain_below": "high"}}, "'thresholds' is not of the type"),
+        ({"image_size": "64"}, "'image_size' is not a number"),
+        ({"image_size": 0}, "'image_size' is not a whole number above 0"),
+        ({"thresholds": {"abstain_below": "high"}}, "'thresholds.abstain_below' is not a number"),
         ({"regions": ["left lung", "right lung"]}, "the bundle's regions differ"),
         ({"surprise": 1}, r"unknown manifest entries \['surprise'\]"),
         ({"text_encoder": "absent.onnx"}, "text encoder 'absent.onnx' is not in the bundle"),
@@ -81,26 +81,26 @@ def test_names_that_lead_outside_are_refused(folder, name):
 def test_a_wrong_manifest_says_what_is_wrong(folder, change, message):
     rewrite(folder, **change)
     with pytest.raises(BundleError, match=message):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 def test_regions_in_another_order_are_refused(folder, toy):
     rewrite(folder, regions=list(reversed(toy.bundle.manifest.regions)))
     with pytest.raises(BundleError, match="their order"):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\x00\xff", '{"schema_version": 1}'])
 def test_what_is_no_manifest_is_refused(folder, text):
     (folder / MANIFEST_NAME).write_text(text)
     with pytest.raises(BundleError, match="manifest"):
-        load_bundle(folder)
+        inspect_bundle(folder)
 
 
 def test_no_folder_and_no_manifest_are_told_apart(tmp_path):
-    with pytest.raises(BundleError, match="no such bundle folder"):
-        load_bundle(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match="no such bundle"):
+        inspect_bundle(tmp_path / "nowhere")
     with pytest.raises(BundleError, match="the manifest cannot be read"):
-        load_bundle(tmp_path)
+        inspect_bundle(tmp_path)
     with pytest.raises(BundleError, match="no such folder"):
         write_bundle(tmp_path / "nowhere", None)

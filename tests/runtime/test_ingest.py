@@ -201,12 +201,12 @@ def test_a_kill_loses_nothing_acknowledged_and_adds_nothing_twice(toy, encoder, 
         toy.save(tmp_path / "in" / f"{n:03}.png", n, NODULE, right_lung=n / 120)
     script = f"""
 from pathlib import Path
-from edge_retrieve.runtime.bundle import load_bundle
+from edge_retrieve.runtime.bundle import inspect_bundle
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.store import Store
-bundle = load_bundle(Path({str(toy.bundle.path)!r}))
+bundle = inspect_bundle(Path({str(toy.bundle.path)!r}))
 store = Store.open(Path({str(store.path)!r}), bundle=bundle)
 encoder = Encoder(bundle, Backend.CPU, threads=1)
 paths = [Path({str(tmp_path / "in")!r})]
