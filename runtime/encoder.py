@@ -125,6 +125,16 @@ class Encoder:
         return self.bundle.bundle_id
 
     @property
+    def image_size(self) -> int:
+        """Side of the model's square, pixels."""
+        return self._size
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length of an embedding."""
+        return self.bundle.manifest.embedding_dim
+
+    @property
     def engine(self) -> str:
         """Name of the engine in use, for display."""
         return self._image.name.partition(":")[0]

@@ -1,31 +1,67 @@
-"""Where on an image a phrase is: one similarity per place, from the region encoder alone.
+"""Where on an image a phrase is, from the region encoder alone.
 
-A grid of square windows is probed on the encoded image, as any drawn box would be; the cosine of each
-window with the phrase is the map. The image tower runs once for any number of phrases.
+Square windows of three sizes are probed on a grid over the encoded image, as any drawn box would be. The
+mean cosine of a place's windows with the phrase is its similarity. A phrase also says where to look: its
+map is weighted by the boxes that the model found for the regions it names. The image tower runs once for
+any number of phrases.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import Box
-from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
+from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
+from edge_retrieve.runtime.encoder import ImageEncoding
+from edge_retrieve.runtime.findings import Assertion
+from edge_retrieve.runtime.reports import parse_report
+
+FloatArray = npt.NDArray[np.float32]
 
 GRID = 24
-# Side of a window as a fraction of the image's longer side: about a third of a lung zone, the smallest
-# box the model has learned to describe.
-WINDOW = 0.12
+# Sides of the windows as fractions of the image's longer side. The middle one is about a third of a lung
+# zone; a smaller one is sharper, a larger one steadier, and their mean is better than each.
+WINDOWS = (0.06, 0.12, 0.20)
+# Width of the border over which a region's weight falls from 0.73 to 0.27, fraction of the longer side.
+EDGE = 0.01
+# Places of less weight than this are not probed: nothing there could be shown.
+_LEAST_WEIGHT = 1e-3
 
 
-def similarity_maps(
-    encoder: Encoder, encoding: ImageEncoding, phrases: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Return the similarity of every place of an image with phrases.
+class BoxEncoder(Protocol):
+    """Whatever embeds boxes of an encoded image; `Encoder` does."""
+
+    def encode_boxes(self, encoding: ImageEncoding, boxes: Sequence[Box]) -> FloatArray:
+        """Return unit embeddings of shape [R, D] of boxes in source pixels."""
+
+
+@dataclass(frozen=True)
+class PhraseMap:
+    """Where a phrase is on an image.
 
     Parameters
     ----------
-    encoder : Encoder
+    values : float32 array of shape [24, 24]
+        0 to 1, the highest place 1; all 0 where no place resembles the phrase. Cell (i, j) is centred at
+        ``((j + 0.5) / 24 W, (i + 0.5) / 24 H)``.
+    peak : float
+        Similarity of the highest place before scaling, 0 to 1: how much the scaled map means.
+    """
+
+    values: FloatArray
+    peak: float
+
+
+def similarity_maps(encoder: BoxEncoder, encoding: ImageEncoding, phrases: FloatArray) -> FloatArray:
+    """Return the similarity of every place of an image with phrases, wherever these say they are.
+
+    Parameters
+    ----------
+    encoder : BoxEncoder
         The one that made `encoding`.
     encoding : ImageEncoding
     phrases : float32 array of shape [T, D]
@@ -34,11 +70,110 @@ def similarity_maps(
     Returns
     -------
     float32 array of shape [T, 24, 24]
-        Cosines, -1 to 1; cell (i, j) is the window centred at ``((j + 0.5) / 24 W, (i + 0.5) / 24 H)``.
+        Mean cosine of the place's windows with the phrase, -1 to 1; cell (i, j) is centred at
+        ``((j + 0.5) / 24 W, (i + 0.5) / 24 H)``.
     """
-    half = 0.5 * WINDOW * max(encoding.width, encoding.height)
-    ys = (np.arange(GRID) + 0.5) / GRID * encoding.height
-    xs = (np.arange(GRID) + 0.5) / GRID * encoding.width
-    boxes = [Box(float(x - half), float(y - half), float(x + half), float(y + half)) for y in ys for x in xs]
-    windows = encoder.encode_boxes(encoding, boxes)
-    return np.asarray((phrases @ windows.T).reshape(len(phrases), GRID, GRID), dtype=np.float32)
+    everywhere = np.ones((GRID, GRID), dtype=bool)
+    return _similarities(encoder, encoding, phrases, everywhere)
+
+
+def phrase_maps(
+    encoder: BoxEncoder,
+    encoding: ImageEncoding,
+    phrases: FloatArray,
+    regions: Sequence[Sequence[Region]],
+) -> list[PhraseMap]:
+    """Return where phrases are, given the regions that each is about.
+
+    Negative similarity counts as none. The rest is multiplied by `region_weights` and divided by its
+    highest value, so that one threshold means the same for a faint and for a plain finding.
+
+    Parameters
+    ----------
+    encoder : BoxEncoder
+        The one that made `encoding`.
+    encoding : ImageEncoding
+    phrases : float32 array of shape [T, D]
+        Unit embeddings of the phrases.
+    regions : T sequences of Region
+        As the reader set them or as `regions_named` finds them; an empty one leaves the whole image open.
+    """
+    weights = np.stack([region_weights(encoding, each) for each in regions])
+    probed = (weights > _LEAST_WEIGHT).any(axis=0)
+    similar = np.maximum(_similarities(encoder, encoding, phrases, probed), 0.0) * weights
+    peaks = similar.max(axis=(1, 2))
+    scaled = similar / np.maximum(peaks, np.finfo(np.float32).tiny)[:, None, None]
+    return [
+        PhraseMap(values.astype(np.float32), float(peak)) for values, peak in zip(scaled, peaks, strict=True)
+    ]
+
+
+def regions_named(phrase: str) -> tuple[Region, ...]:
+    """Return the regions in which a phrase puts a finding; those it speaks of where it puts none."""
+    sentences = parse_report(phrase).sentences
+    stated = {
+        region
+        for sentence in sentences
+        for mention in sentence.mentions
+        if mention.assertion is not Assertion.ABSENT
+        for region in mention.regions
+    }
+    named = stated or {region for sentence in sentences for region in sentence.regions}
+    return tuple(region for region in REGIONS if region in named)
+
+
+def region_weights(encoding: ImageEncoding, regions: Sequence[Region]) -> FloatArray:
+    """Return how much each place counts for a phrase about regions.
+
+    The mean over the regions of a soft-edged box each: where a phrase names a region and a part of it
+    ("right apical pneumothorax": lung and apex), their overlap counts most.
+
+    Parameters
+    ----------
+    encoding : ImageEncoding
+    regions : sequence of Region
+
+    Returns
+    -------
+    float32 array of shape [24, 24]
+        0 to 1; all 1 where no region is given.
+    """
+    if not regions:
+        return np.ones((GRID, GRID), dtype=np.float32)
+    edge = EDGE * max(encoding.width, encoding.height)
+    ys, xs = _centres(encoding)
+    soft = [
+        np.outer(
+            _sigmoid((ys - box.y1) / edge) * _sigmoid((box.y2 - ys) / edge),
+            _sigmoid((xs - box.x1) / edge) * _sigmoid((box.x2 - xs) / edge),
+        )
+        for box in (encoding.boxes[region.position] for region in regions)
+    ]
+    return np.asarray(np.mean(soft, axis=0), dtype=np.float32)
+
+
+def _similarities(
+    encoder: BoxEncoder, encoding: ImageEncoding, phrases: FloatArray, probed: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Return the mean cosines [T, 24, 24] of the places in `probed`, 0 elsewhere."""
+    ys, xs = _centres(encoding)
+    places = [(float(xs[j]), float(ys[i])) for i, j in zip(*np.nonzero(probed), strict=True)]
+    longer = max(encoding.width, encoding.height)
+    boxes = [
+        Box(x - half, y - half, x + half, y + half)
+        for half in (0.5 * window * longer for window in WINDOWS)
+        for x, y in places
+    ]
+    cosines = phrases @ encoder.encode_boxes(encoding, boxes).T
+    maps = np.zeros((len(phrases), GRID, GRID), dtype=np.float32)
+    maps[:, probed] = cosines.reshape(len(phrases), len(WINDOWS), len(places)).mean(axis=1)
+    return maps
+
+
+def _centres(encoding: ImageEncoding) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    steps = (np.arange(GRID) + 0.5) / GRID
+    return steps * encoding.height, steps * encoding.width
+
+
+def _sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -50.0, 50.0))))
