@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.train.backbone_tokenizer import load_backbone_tokenizer
 from edge_retrieve.train.config import TrainConfig
 from edge_retrieve.train.model import RraVl
+from edge_retrieve.train.model.towers import StoredBackbones, learning_rate_factor
 from edge_retrieve.train.objective import ONE_HEAD
+from edge_retrieve.train.tokenizer import train_tokenizer
 
 
-def build_model(config: TrainConfig, vocabulary: int, device: torch.device) -> RraVl:
+def build_tokenizer(config: TrainConfig, reports: Sequence[str]) -> Tokenizer:
+    """Return the text backbone's own tokenizer, or one trained on reports where there is no backbone.
+
+    Raises
+    ------
+    ConfigError
+        The backbone's folder is missing or has no tokenizer that reads.
+    """
+    if config.model.text_backbone:
+        return load_backbone_tokenizer(config.model.text_backbone)
+    return train_tokenizer(reports, config.tokenizer.vocabulary)
+
+
+def build_model(
+    config: TrainConfig, vocabulary: int, device: torch.device, stored: StoredBackbones | None = None
+) -> RraVl:
     """Return a new model on its device.
 
     An objective that trains one head only shares it between whole images and regions: the other one would
     stay as random as it was made, and a region asked for would be a fault of ours, not of the method.
     """
-    model = RraVl(config.model, vocabulary)
+    model = RraVl(config.model, vocabulary, stored)
     if config.objective in ONE_HEAD:
         model.region_head = model.global_head
     return model.to(device, memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
 
 
 def build_optimiser(model: RraVl, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW: matrices and kernels decay, biases, norms and scales do not."""
-    decayed: list[Tensor] = []
-    kept: list[Tensor] = []
-    for parameter in model.parameters():
-        (decayed if parameter.ndim > 1 else kept).append(parameter)
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=0.0, fused=True)
+    """Return AdamW: matrices and kernels decay, biases, norms and scales do not.
+
+    Each group's ``rate`` is the fraction of a stage's learning rate that it is trained with: a pretrained
+    backbone moves slower than what is new. What is frozen is in no group.
+    """
+    groups: dict[tuple[float, float], list[Tensor]] = {(1.0, weight_decay): [], (1.0, 0.0): []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decay = weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((learning_rate_factor(model.config, name), decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "rate": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ],
+        lr=0.0,
+        fused=True,
+    )
 
 
 def compile_towers(model: RraVl, backend: str) -> None:

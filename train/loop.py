@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 
 from edge_retrieve.runtime.errors import ConfigError, TrainingError
-from edge_retrieve.train.assemble import build_model, build_optimiser, compile_towers
+from edge_retrieve.train.assemble import build_model, build_optimiser, build_tokenizer, compile_towers
 from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
 from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json, load_config
@@ -28,8 +28,11 @@ from edge_retrieve.train.distributed import (
     joined_processes,
     share_weights,
 )
-from edge_retrieve.train.log import EPOCHS, STEPS, JsonLines
+from edge_retrieve.train.examples import find_examples, save_examples
+from edge_retrieve.train.log import CONFIG, EPOCHS, STEPS, JsonLines
 from edge_retrieve.train.memory import keep_freed_memory
+from edge_retrieve.train.model.towers import stored_backbones
+from edge_retrieve.train.report import write_report
 from edge_retrieve.train.schedule import (
     EpochPlace,
     average_weights,
@@ -40,11 +43,9 @@ from edge_retrieve.train.schedule import (
 )
 from edge_retrieve.train.step import StepPlan, work_through
 from edge_retrieve.train.text_bank import TextBank
-from edge_retrieve.train.tokenizer import train_tokenizer
-from edge_retrieve.train.validate import validate
+from edge_retrieve.train.validate import EncodedStudies, encode_studies, validate
 
 Progress = Callable[[str, int, int], None]
-CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 
 
@@ -154,7 +155,8 @@ class Trainer:
         self.device = chosen_device(config.device, processes.rank)
         self.tokenizer = self._tokenizer()
         self.bank = TextBank(corpus)
-        self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device)
+        stored = stored_backbones(saved["model"]) if saved is not None else None
+        self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device, stored)
         self.ema = copy.deepcopy(self.model).eval()
         self.optimiser = build_optimiser(self.model, config.weight_decay)
         # Where the run stands: whole epochs, batches of the next one, and the sums of their losses.
@@ -180,14 +182,14 @@ class Trainer:
             self.steps.keep("step", self.epochs_done * each + self.steps_done)
 
     def _tokenizer(self) -> Tokenizer:
-        """Return the run's tokenizer, trained once.
+        """Return the run's tokenizer, made once.
 
         The trainer of `tokenizers` breaks ties by hash order, so two trainings on the same text differ:
         the file in the output folder is what makes a resumed run, or a copied one, equal the first.
         """
         path = self.out / TOKENIZER
         if self.processes.first and not path.is_file():
-            train_tokenizer(self.corpus.reports, self.config.tokenizer.vocabulary).save(str(path))
+            build_tokenizer(self.config, self.corpus.reports).save(str(path))
         self.processes.wait()
         return Tokenizer.from_file(str(path))
 
@@ -204,7 +206,13 @@ class Trainer:
                 if epoch >= self.epochs_done:
                     figures = self._epoch(stage, epoch, epoch - first, progress)
             first += stage.epochs
+        if self.processes.first:
+            save_examples(self.out, find_examples(self.validation, self._encoded()))
+            write_report(self.out)
         return TrainResult(self.path, self.epochs_done, time.monotonic() - began, figures, self._synthetic)
+
+    def _encoded(self) -> EncodedStudies:
+        return encode_studies(self.ema, self.tokenizer, self.validation, self.config.model.max_text_tokens)
 
     @property
     def _synthetic(self) -> bool:
@@ -273,7 +281,7 @@ class Trainer:
         """Move the weights by the accumulated gradient; return its norm before clipping."""
         average_gradients(self.model, self.processes)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("rate", 1.0)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.gradient_clip)
         self.optimiser.step()
         average_weights(self.ema, self.model, step, self.config.ema_decay)
@@ -286,7 +294,7 @@ class Trainer:
         losses = {name: value / steps for name, value in self.sums.items()}
         self.sums = {}
         if self.processes.first:
-            figures = validate(self.ema, self.tokenizer, self.validation, self.config.model.max_text_tokens)
+            figures = validate(self.validation, self._encoded())
             self.epochs.append(
                 {
                     "epoch": self.epochs_done,

@@ -108,3 +108,12 @@ def build_text_tower(
 def feature_stride(tower: nn.Module) -> int:
     """Return how many pixels of the model's square one cell of a tower's features spans."""
     return tower.stride if isinstance(tower, BackboneTower) else FEATURE_STRIDE
+
+
+def learning_rate_factor(config: ModelConfig, parameter: str) -> float:
+    """Return what fraction of the learning rate a parameter of `RraVl`, by its name, is trained with."""
+    if config.image_backbone and parameter.startswith("image_tower.backbone."):
+        return config.image_backbone_rate
+    if config.text_backbone and parameter.startswith("text_tower.encoder."):
+        return config.text_backbone_rate
+    return 1.0
