@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from edge_retrieve.edge_app.cli.bundle import bundle
+from edge_retrieve.edge_app.cli.compare import compare
+from edge_retrieve.edge_app.cli.dataset import dataset
 from edge_retrieve.edge_app.cli.demo import demo
 from edge_retrieve.edge_app.cli.evaluate import evaluate
 from edge_retrieve.edge_app.cli.export import export
@@ -16,7 +18,7 @@ from edge_retrieve.edge_app.cli.phantom import phantom
 from edge_retrieve.edge_app.cli.query import query
 from edge_retrieve.edge_app.cli.serve import serve
 from edge_retrieve.edge_app.cli.store import store
-from edge_retrieve.edge_app.cli.train import train
+from edge_retrieve.edge_app.cli.train import train, train_report
 
 
 def _version() -> str:
@@ -35,7 +37,21 @@ def main() -> None:
     """
 
 
-for _command in (demo, serve, ingest, query, store, phantom, train, evaluate, export, bundle):
+for _command in (
+    demo,
+    serve,
+    ingest,
+    query,
+    store,
+    phantom,
+    dataset,
+    train,
+    train_report,
+    compare,
+    evaluate,
+    export,
+    bundle,
+):
     main.add_command(_command)
 
 __all__ = ["main"]

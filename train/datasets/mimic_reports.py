@@ -25,9 +25,9 @@ def report_of(text: str) -> str:
         The whole file.
     """
     headers = list(_HEADER.finditer(text))
-    ends = [header.start() for header in headers[1:]] + [len(text)]
+    ends = [*(header.start() for header in headers), len(text)][1:]
     found: dict[str, str] = {}
-    for header, end in zip(headers, ends, strict=True):
+    for header, end in zip(headers, ends, strict=bool(headers)):
         body = " ".join(text[header.end() : end].split())
         if not body:
             continue
