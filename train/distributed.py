@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 # What only the towers read: each process keeps its own.
 _INPUTS = frozenset({"pixels", "token_ids", "region_token_ids", "region_mask"})
+
+
+# The others wait while the first renders or decodes the studies, or validates.
+_PATIENCE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ def joined_processes(backend: str) -> Iterator[Processes]:
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield ALONE
         return
-    dist.init_process_group(backend)
+    if backend == "nccl":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+    dist.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
     finally:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+CONFIG = "config.json"
 EPOCHS = "log.jsonl"
 STEPS = "steps.jsonl"
 _DIGITS = 7

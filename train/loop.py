@@ -17,20 +17,17 @@ from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.assemble import build_model, build_optimiser, build_tokenizer, compile_towers
 from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
-from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json, load_config
-from edge_retrieve.train.datasets import sources
+from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json
 from edge_retrieve.train.datasets.corpus import Corpus, certainty
 from edge_retrieve.train.device import chosen_device, move_batch
 from edge_retrieve.train.distributed import (
     ALONE,
     Processes,
     average_gradients,
-    joined_processes,
     share_weights,
 )
 from edge_retrieve.train.examples import find_examples, save_examples
 from edge_retrieve.train.log import CONFIG, EPOCHS, STEPS, JsonLines
-from edge_retrieve.train.memory import keep_freed_memory
 from edge_retrieve.train.model.towers import stored_backbones
 from edge_retrieve.train.report import write_report
 from edge_retrieve.train.schedule import (
@@ -71,47 +68,6 @@ class TrainResult:
     seconds: float
     validation: dict[str, float]
     synthetic: bool
-
-
-def train(config_path: Path, *, resume: bool = False, progress: Progress | None = None) -> TrainResult:
-    """Train as a configuration file says; one of several processes where `torchrun` started them.
-
-    Parameters
-    ----------
-    config_path : Path
-        JSON file, or the name of a shipped preset.
-    resume : bool
-        Go on from the checkpoint in the output folder; the steps are those of an uninterrupted run.
-    progress : callable, optional
-        Called with a phase's name, steps done and steps in all.
-
-    Raises
-    ------
-    ConfigError
-        The configuration is wrong.
-    TrainingError
-        The output folder holds another run, or the loss diverged.
-    """
-    config = load_config(config_path)
-    keep_freed_memory()
-    backend = "nccl" if chosen_device(config.device).type == "cuda" else "gloo"
-    with joined_processes(backend) as processes:
-        corpora = load_corpora(config, processes, progress)
-        return Trainer(config, *corpora, resume=resume, processes=processes).run(progress)
-
-
-def load_corpora(
-    config: TrainConfig, processes: Processes = ALONE, progress: Progress | None = None
-) -> tuple[Corpus, Corpus]:
-    """Return the studies to train on and those to watch; the first process makes what is not there yet."""
-    if not processes.first:
-        processes.wait()
-    corpora = sources.load_corpora(
-        config.data, config.model.image_size, progress if processes.first else None
-    )
-    if processes.first:
-        processes.wait()
-    return corpora
 
 
 class Trainer:
