@@ -96,7 +96,7 @@ def check_consistency(manifest: Manifest, where: str) -> None:
         key = (form.graph, form.precision, form.roi_align)
         if key in seen:
             raise BundleError(
-                f"two forms are the {form.graph.value} in {form.precision.value}",
+                f"two forms are of {form.graph.value} in {form.precision.value}",
                 where=where,
                 remedy="Export the bundle again",
             )

@@ -1,17 +1,12 @@
 import hashlib
 import json
-import shutil
+import os
 from dataclasses import replace
 
 import pytest
 
-from edge_retrieve.runtime.bundle import MANIFEST_NAME, inspect_bundle, write_bundle
+from edge_retrieve.runtime.bundle import MANIFEST_NAME, inspect_bundle, verify, write_bundle
 from edge_retrieve.runtime.errors import BundleError
-
-
-@pytest.fixture
-def folder(toy, tmp_path):
-    return shutil.copytree(toy.bundle.path, tmp_path / "bundle")
 
 
 def rewrite(folder, **changes):
@@ -48,6 +43,33 @@ def test_missing_and_extra_files_are_refused(folder):
     (folder / "extra.bin").unlink()
     (folder / "tokenizer.json").unlink()
     with pytest.raises(BundleError, match=r"tokenizer\.json: the file is missing"):
+        inspect_bundle(folder)
+
+
+def test_devices_and_pipes_are_refused_unopened(folder):
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(BundleError, match="pipe: a bundle holds plain files only"):
+        inspect_bundle(folder)
+
+
+def test_a_manifest_that_is_a_link_is_refused(folder, tmp_path):
+    (folder / MANIFEST_NAME).rename(tmp_path / "elsewhere.json")
+    (folder / MANIFEST_NAME).symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(BundleError, match="the manifest is not a plain file"):
+        inspect_bundle(folder)
+
+
+def test_a_bomb_is_refused_before_it_is_read(folder):
+    with (folder / "huge").open("wb") as stream:
+        stream.truncate(verify.MAX_BYTES)  # a sparse file takes no room
+    with pytest.raises(BundleError, match="a bundle holds at most 32 GiB"):
+        inspect_bundle(folder)
+
+
+def test_too_many_files_are_refused(folder):
+    for n in range(verify.MAX_FILES):
+        (folder / f"{n}").touch()
+    with pytest.raises(BundleError, match="a bundle holds at most 512 files"):
         inspect_bundle(folder)
 
 

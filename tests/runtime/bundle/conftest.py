@@ -1,0 +1,71 @@
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from edge_retrieve.runtime.bundle import (
+    Calibration,
+    Engine,
+    FormParity,
+    Graph,
+    GraphForm,
+    Precision,
+    RoiAlign,
+    generate_keys,
+    read_signing_key,
+    write_bundle,
+)
+
+
+@pytest.fixture
+def folder(toy, tmp_path):
+    """A whole, unsigned bundle that a test may damage."""
+    return shutil.copytree(toy.bundle.path, tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory):
+    files = generate_keys(tmp_path_factory.mktemp("keys"), "st-anna")
+    return read_signing_key(files.private)
+
+
+@pytest.fixture
+def full(folder):
+    """A bundle whose manifest has every optional entry but a signature."""
+    (folder / "engine.plan").write_bytes(b"engine")
+    (folder / "half").mkdir()
+    (folder / "half" / "text_encoder.onnx").write_bytes(b"graph")
+    manifest = write_bundle(folder, _bare(folder)).manifest
+    return write_bundle(
+        folder,
+        replace(
+            manifest,
+            forms=(
+                GraphForm(Graph.REGION_ENCODER, Precision.FP32, "region_encoder.onnx", 17, RoiAlign.MATMUL),
+                GraphForm(
+                    Graph.TEXT_ENCODER,
+                    Precision.FP16,
+                    "half/text_encoder.onnx",
+                    18,
+                    None,
+                    ("norm", "softmax"),
+                ),
+            ),
+            parity=(FormParity(Precision.FP16, True, {"cosine": 0.9999}, {"cosine": 0.9995}),),
+            calibration=Calibration("minmax", "200 synthetic phantoms", 200),
+            engines=(
+                Engine(
+                    "engine.plan", Graph.TEXT_ENCODER, Precision.FP16, "tensorrt-rtx", "1.2.0", ("8.9", "9.0")
+                ),
+                Engine(
+                    "engine.plan", Graph.TEXT_ENCODER, Precision.FP16, "tensorrt", "10.3.0", ("8.7",), "Orin"
+                ),
+            ),
+        ),
+    )
+
+
+def _bare(folder):
+    from edge_retrieve.runtime.bundle.parsing import parse_manifest
+
+    return parse_manifest((folder / "manifest.json").read_bytes(), "manifest.json")
