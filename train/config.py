@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.train.phantom.sampling import Density
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -51,12 +52,19 @@ class Source(str, Enum):
     SITE = "site"  # a site's own folder of images and reports
 
 
+class OptimiserKind(str, Enum):
+    """What moves the weights."""
+
+    MUON = "muon"
+    ADAMW = "adamw"
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of RRA-VL."""
 
     image_size: int = 256  # pixels, side of the letterboxed square; a multiple of 32 or of a backbone's patch
-    widths: tuple[int, ...] = (32, 64, 128, 160)  # channels at strides 4, 8, 16, 32
+    widths: tuple[int, ...] = (48, 96, 160, 224)  # channels at strides 4, 8, 16, 32
     depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at strides 4, 8, 16, 32
     feature_channels: int = 96  # channels of the stride-8 map that regions are pooled from
     salience_heads: int = 8  # attention heads of region pooling; divides feature_channels
@@ -82,6 +90,7 @@ class DataConfig:
     studies: int = 6000  # phantom studies to train on
     validation_studies: int = 300  # studies of other patients to watch; of real data sets, at most
     seed: int = 1  # of the phantom archive
+    density: Density = Density.CLINICAL  # findings that a training phantom shows: "clinical" or "crowded"
     render_size: int = 384  # pixels; phantoms are rendered at this side, then reduced
     cache: str = "~/.cache/edge-retrieve/phantoms"  # folder for rendered studies, reused between runs
     workers: int = 2  # processes that render
@@ -114,6 +123,7 @@ class LossWeights:
     box: float = 5.0
     box_score: float = 0.5
     finding_map: float = 0.0  # only for data sets with finding masks
+    region_finding: float = 0.0  # findings of each region, as the report states them
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,8 @@ class TrainConfig:
     batch: int = 64  # studies contrasted with each other, over all processes together
     chunk: int = 0  # studies encoded at a time; bounds memory, not the contrast; 0: all at once
     accumulate: int = 1  # batches whose gradients are added up before the weights move
-    weight_decay: float = 0.02  # AdamW
+    optimiser: OptimiserKind = OptimiserKind.MUON  # of hidden matrices and kernels; the rest has AdamW
+    weight_decay: float = 0.02  # decoupled, of matrices and kernels
     warmup_steps: int = 50  # steps of linear warm-up at the start of each stage
     gradient_clip: float = 1.0  # maximum norm
     ema_decay: float = 0.998  # a step; decay of the averaged weights that are kept

@@ -36,6 +36,9 @@ class ImageSide(NamedTuple):
         As predicted, fractions.
     box_logits : Tensor of shape [B, 29]
     finding_logits : Tensor of shape [B, L, h, w]
+        Findings cell by cell.
+    region_logits : Tensor of shape [B, 29, L]
+        Findings of each region.
     other_view : Tensor of shape [B, 29, D] or None
         The regions in a second view of each image.
     """
@@ -45,6 +48,7 @@ class ImageSide(NamedTuple):
     boxes: Tensor
     box_logits: Tensor
     finding_logits: Tensor
+    region_logits: Tensor
     other_view: Tensor | None
 
 
@@ -118,24 +122,25 @@ def image_encoder(
     def encode(rows: slice) -> ImageSide:
         pixels = batch.pixels[rows].contiguous(memory_format=torch.channels_last)
         with _reduced(pixels, bfloat16):
-            image = model.encode_image(pixels)
+            image = model.see(pixels)
         found = image.boxes.detach()
         boxes = _known_or(found, batch.boxes[rows], batch, rows)
         if predicted is not None:
             boxes = torch.where(predicted[rows, None, None], found, boxes)
-        regions = model.encode_regions(image.features.float(), boxes)
+        reading = model.read(image.features, boxes)
         again = None
         if other is not None:
             seen = other.pixels[rows].contiguous(memory_format=torch.channels_last)
             with _reduced(seen, bfloat16):
-                features = model.encode_image(seen).features
-            again = model.encode_regions(features.float(), _known_or(found, other.boxes[rows], batch, rows))
+                features = model.see(seen).features
+            again = model.encode_regions(features, _known_or(found, other.boxes[rows], batch, rows))
         return ImageSide(
-            image.global_embedding.float(),
-            regions,
+            reading.global_embedding,
+            reading.regions,
             image.boxes,
             image.box_logits,
-            image.finding_logits,
+            image.finding_logits.float(),
+            reading.finding_logits,
             again,
         )
 

@@ -316,10 +316,11 @@ def box_regression(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: float = 0.1) -> Tensor:
-    """Return the focal loss of a per-cell classification of findings.
+    """Return the focal loss of a per-cell classification of findings, each finding counting alike.
 
-    ``-(1 - p)^g log p`` over covered cells and ``-p^g log(1 - p)`` over the others, divided by the number of
-    covered cells (Lin et al. 2017, eq. 4, without class weights).
+    ``-(1 - p)^g log p`` over covered cells and ``-p^g log(1 - p)`` over the others (Lin et al. 2017, eq. 4,
+    without class weights), divided finding by finding by its number of covered cells: a nodule of three
+    cells then weighs as much as an enlarged heart of two hundred.
 
     Parameters
     ----------
@@ -334,7 +335,29 @@ def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: f
     truth = (share >= covered).to(logits.dtype)
     signed = logits * (2.0 * truth - 1.0)
     losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
-    return losses.sum() / truth.sum().clamp_min(1.0)
+    cells = truth.sum(dim=(0, 2, 3))
+    by_finding = losses.sum(dim=(0, 2, 3)) / cells.clamp_min(1.0)
+    return by_finding.sum() / (cells > 0).sum().clamp_min(1)
+
+
+def region_finding(logits: Tensor, labels: Tensor, *, focus: float = 2.0) -> Tensor:
+    """Return the focal loss of the findings of each region against what the report states.
+
+    The same form as `finding_map`, per region in place of per cell.
+
+    Parameters
+    ----------
+    logits : Tensor of shape [B, R, L]
+    labels : Tensor of shape [B, R, L]
+        Multi-hot findings present in each region.
+    focus : float
+        ``g``.
+    """
+    signed = logits * (2.0 * labels - 1.0)
+    losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
+    present = labels.sum(dim=(0, 1))
+    by_finding = losses.sum(dim=(0, 1)) / present.clamp_min(1.0)
+    return by_finding.sum() / (present > 0).sum().clamp_min(1)
 
 
 def box_iou(first: Tensor, second: Tensor) -> Tensor:

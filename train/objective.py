@@ -95,6 +95,9 @@ def _rra_vl(encoded: Encoded, batch: Batch, weights: LossWeights, scale: Tensor)
     image = encoded.image
     mirror = torch.from_numpy(mirror_positions()).to(image.whole.device)
     parts: dict[str, Tensor] = {}
+    if weights.region_finding:
+        value = losses.region_finding(image.region_logits, batch.labels)
+        parts["region_finding"] = weights.region_finding * value
     if weights.semantic_global:
         similarity = study_similarity(batch.labels)
         value = losses.semantic_global(image.whole, _present(encoded.report).text, similarity, scale[0])

@@ -173,17 +173,44 @@ def test_box_losses_on_known_boxes() -> None:
     assert float(half) == pytest.approx(0.5)
 
 
+def focal_by_finding(logits: np.ndarray, present: np.ndarray) -> float:
+    """Focal loss of axis 1's findings, each over its own present entries; absent findings only punish."""
+    total, seen = 0.0, 0
+    for finding in range(logits.shape[1]):
+        value, count = 0.0, 0
+        for z, yes in zip(logits[:, finding].ravel(), present[:, finding].ravel(), strict=True):
+            p = 1 / (1 + np.exp(-z))
+            value -= (1 - p) ** 2 * np.log(p) if yes else p**2 * np.log(1 - p)
+            count += bool(yes)
+        total += value / max(count, 1)
+        seen += count > 0
+    return total / max(seen, 1)
+
+
+def test_region_finding_matches_the_focal_formula() -> None:
+    logits, labels = RNG.standard_normal((3, 29, 4)), (RNG.random((3, 29, 4)) < 0.05).astype(float)
+    labels[..., 3] = 0.0
+    expected = focal_by_finding(np.moveaxis(logits, 2, 1), np.moveaxis(labels, 2, 1))
+    assert float(losses.region_finding(t(logits), t(labels))) == pytest.approx(expected, rel=1e-9)
+    assert torch.autograd.gradcheck(
+        lambda z: losses.region_finding(z, t(labels)), (t(logits).requires_grad_(),), eps=1e-6, atol=1e-5
+    )
+
+
+def test_a_small_finding_weighs_as_much_as_a_large_one() -> None:
+    share = np.zeros((1, 2, 8, 8))
+    share[0, 0, 0, 0] = share[0, 1, :, :4] = 1.0
+    missed = np.full((1, 2, 8, 8), -3.0)
+    small, large = missed.copy(), missed.copy()
+    small[0, 0, 0, 0] = large[0, 1, :, :4] = 3.0
+    found = [float(losses.finding_map(t(logits), t(share))) for logits in (small, large)]
+    assert found[0] == pytest.approx(found[1], rel=0.1)
+
+
 def test_finding_map_matches_the_focal_formula() -> None:
     logits, share = RNG.standard_normal((2, 3, 4, 4)), RNG.random((2, 3, 4, 4)) * 0.2
-    total, covered = 0.0, 0
-    for z, part in zip(logits.ravel(), share.ravel(), strict=True):
-        p = 1 / (1 + np.exp(-z))
-        if part >= 0.1:
-            total -= (1 - p) ** 2 * np.log(p)
-            covered += 1
-        else:
-            total -= p**2 * np.log(1 - p)
-    assert float(losses.finding_map(t(logits), t(share))) == pytest.approx(total / covered, rel=1e-9)
+    expected = focal_by_finding(logits, share >= 0.1)
+    assert float(losses.finding_map(t(logits), t(share))) == pytest.approx(expected, rel=1e-9)
     assert torch.autograd.gradcheck(
         lambda z: losses.finding_map(z, t(share)), (t(logits).requires_grad_(),), eps=1e-6, atol=1e-5
     )

@@ -19,7 +19,7 @@ from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, Les
 from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.render import render
 from edge_retrieve.train.phantom.reports import write_report
-from edge_retrieve.train.phantom.sampling import PlannedStudy, Split, sample_archive
+from edge_retrieve.train.phantom.sampling import Density, PlannedStudy, Split, sample_archive
 
 Progress = Callable[[int, int], None]
 
@@ -91,12 +91,16 @@ def load_phantom_corpus(
         Called with studies done and studies in all.
     """
     count = config.studies if split is Split.TRAIN else config.validation_studies
-    plan = sample_archive(count, config.seed, split=split)
+    # Validation studies are as the test's; only what is trained on may be crowded.
+    density = config.density if split is Split.TRAIN else Density.CLINICAL
+    plan = sample_archive(count, config.seed, split=split, density=density)
     reports = [
         write_report(study.spec, rng_seed=study.spec.study_seed, held_out=split is Split.TEST)
         for study in plan
     ]
-    key = json.dumps([count, config.seed, config.render_size, image_size, split.value, _renderer_digest()])
+    key = json.dumps(
+        [count, config.seed, density.value, config.render_size, image_size, split.value, _renderer_digest()]
+    )
     folder = Path(config.cache).expanduser() / hashlib.sha256(key.encode()).hexdigest()[:16]
     if not (folder / "boxes.npy").is_file():
         _fill(

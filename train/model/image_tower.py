@@ -33,6 +33,18 @@ class _Block(nn.Module):
         return F.relu(residual + self.shortcut(x))
 
 
+def _local_contrast(x: Tensor) -> Tensor:
+    """Return how far each pixel stands out from its surroundings, in their local deviation."""
+    surround = F.interpolate(_smoothed(x), scale_factor=8.0, mode="bilinear", align_corners=False)
+    detail = x - surround
+    energy = F.interpolate(_smoothed(detail.square()), scale_factor=8.0, mode="bilinear", align_corners=False)
+    return detail / (energy + 1e-3).sqrt()
+
+
+def _smoothed(x: Tensor) -> Tensor:
+    return F.avg_pool2d(F.avg_pool2d(x, 8), 3, 1, 1, count_include_pad=False)
+
+
 class ImageTower(nn.Module):
     """Pixels to a feature map of stride 8.
 
@@ -44,14 +56,20 @@ class ImageTower(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        stem = config.widths[0] // 2
+        stem = config.widths[0]
         self.stem = nn.Sequential(
-            nn.Conv2d(1, stem, 5, 2, 2, bias=False), nn.BatchNorm2d(stem), nn.ReLU(inplace=True)
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(2 * 16, stem, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(stem),
+            nn.ReLU(inplace=True),
         )
         stages = []
         inputs = stem
         for width, depth in zip(config.widths, config.depths, strict=True):
-            blocks = [_Block(inputs if b == 0 else width, width, 2 if b == 0 else 1) for b in range(depth)]
+            blocks = [
+                _Block(inputs if b == 0 else width, width, 2 if b == 0 and stages else 1)
+                for b in range(depth)
+            ]
             stages.append(nn.Sequential(*blocks))
             inputs = width
         self.stages = nn.ModuleList(stages)
@@ -72,7 +90,8 @@ class ImageTower(nn.Module):
         """
         mean = pixels.mean(dim=(2, 3), keepdim=True)
         deviation = ((pixels - mean).square().mean(dim=(2, 3), keepdim=True) + 1e-4).sqrt()
-        x = self.stem((pixels - mean) / deviation)
+        standard = (pixels - mean) / deviation
+        x = self.stem(torch.cat([standard, _local_contrast(standard)], dim=1))
         levels = []
         for stage in self.stages:
             x = stage(x)

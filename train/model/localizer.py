@@ -52,12 +52,15 @@ class RegionLocalizer(nn.Module):
         height, width = features.shape[-2], features.shape[-1]
         hidden = self.hidden(features)
         attention = self.edges(hidden).flatten(2).float().softmax(dim=-1)
-        attention = attention.unflatten(1, (len(REGIONS), 4)).unflatten(-1, (height, width))
         across = torch.linspace(-_OVERREACH, 1 + _OVERREACH, width, device=features.device)
         down = torch.linspace(-_OVERREACH, 1 + _OVERREACH, height, device=features.device)
-        xs = (attention[:, :, 0::2].sum(dim=-2) * across).sum(dim=-1)
-        ys = (attention[:, :, 1::2].sum(dim=-1) * down).sum(dim=-1)
-        boxes = torch.stack([xs[..., 0], ys[..., 0], xs[..., 1], ys[..., 1]], dim=-1).clamp(0.0, 1.0)
-        pooled = torch.matmul(attention.mean(dim=2).flatten(2), hidden.float().flatten(2).transpose(1, 2))
+        # One product gives both coordinates of every edge; each edge then keeps the one it is about.
+        grid = torch.stack([across.repeat(height), down.repeat_interleave(width)], dim=1)
+        points = torch.matmul(attention, grid).unflatten(1, (len(REGIONS), 4))
+        edges = [points[..., 0, 0], points[..., 1, 1], points[..., 2, 0], points[..., 3, 1]]
+        boxes = torch.stack(edges, dim=-1).clamp(0.0, 1.0)
+        # The score judges what was found and does not bend it.
+        looked_at = attention.detach().unflatten(1, (len(REGIONS), 4)).mean(dim=2)
+        pooled = torch.matmul(looked_at, hidden.detach().float().flatten(2).transpose(1, 2))
         logits = self.score(pooled).squeeze(-1) + self.score_bias
         return boxes, logits

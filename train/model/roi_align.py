@@ -82,4 +82,6 @@ def roi_mean(features: Tensor, boxes: Tensor) -> Tensor:
     """
     along_y, along_x = _weights(features, boxes)
     weights = along_y.mean(dim=-2)[..., :, None] * along_x.mean(dim=-2)[..., None, :]
-    return torch.matmul(weights.flatten(2), features.flatten(2).transpose(1, 2))
+    # In training the map may be bfloat16: half the memory traffic, and the sum is still kept in float32.
+    weights = weights.flatten(2).to(features.dtype)
+    return torch.matmul(weights, features.flatten(2).transpose(1, 2)).to(boxes.dtype)

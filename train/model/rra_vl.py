@@ -25,6 +25,8 @@ from edge_retrieve.train.model.towers import (
 
 # exp(+-3): one salient cell can outweigh four hundred others, and float16 still holds the sums.
 _SALIENCE_RANGE = 3.0
+# The same bound for findings: beyond exp(+-4) more certainty changes no pooled value.
+_EVIDENCE_RANGE = 4.0
 
 
 class ImageOutputs(NamedTuple):
@@ -32,21 +34,35 @@ class ImageOutputs(NamedTuple):
 
     Parameters
     ----------
-    features : Tensor of shape [B, 2C + heads, h, w]
-        Values, salience-weighted values, and the saliences themselves.
+    features : Tensor of shape [B, 2C + heads + L, h, w]
+        Values, salience-weighted values, the saliences themselves, and the evidence of each finding.
     global_embedding : Tensor of shape [B, D]
         Unit vectors.
     boxes : Tensor of shape [B, 29, 4]
         Fractions of the model's square.
     box_logits : Tensor of shape [B, 29]
-    finding_logits : Tensor of shape [B, L, h, w]
-        Findings cell by cell; trains the features where masks are known, and is not exported.
     """
 
     features: Tensor
     global_embedding: Tensor
     boxes: Tensor
     box_logits: Tensor
+
+
+class Sight(NamedTuple):
+    """What `RraVl.see` returns: as `ImageOutputs`, with the findings cell by cell [B, L, h, w] (logits)."""
+
+    features: Tensor
+    boxes: Tensor
+    box_logits: Tensor
+    finding_logits: Tensor
+
+
+class Reading(NamedTuple):
+    """What `RraVl.read` returns: unit vectors [B, D] and [B, R, D], finding logits [B, R, L]."""
+
+    global_embedding: Tensor
+    regions: Tensor
     finding_logits: Tensor
 
 
@@ -72,20 +88,33 @@ class RegionHead(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.channels, self.heads = config.feature_channels, config.salience_heads
-        self.hidden = nn.Linear(2 * self.channels + 6, config.projection_width)
+        self.hidden = nn.Linear(2 * self.channels + len(Finding) + 6, config.projection_width)
         self.norm = nn.LayerNorm(config.projection_width)
+        self.deeper = nn.Linear(config.projection_width, config.projection_width)
         self.output = nn.Linear(config.projection_width, config.embedding_dim)
 
-    def forward(self, features: Tensor, boxes: Tensor) -> Tensor:
-        """Map features [B, 2C + heads, h, w] and boxes [B, R, 4] (fractions) to unit vectors [B, R, D]."""
-        pooled = roi_mean(features, boxes)
-        plain, weighted, salience = torch.split(pooled, [self.channels, self.channels, self.heads], dim=-1)
+    def read(self, pooled: Tensor, boxes: Tensor) -> Tensor:
+        """Map RoI means [B, R, 2C + heads + L] of boxes [B, R, 4] (fractions) to [B, R, width]."""
+        plain, weighted, salience, evidence = torch.split(
+            pooled, [self.channels, self.channels, self.heads, len(Finding)], dim=-1
+        )
         salience = salience.clamp_min(1e-6).repeat_interleave(self.channels // self.heads, dim=-1)
+        # The log of a mean of exponentials: near the largest evidence in the box, near the mean of many.
+        evidence = evidence.clamp_min(1e-6).log()
         centre = (boxes[..., :2] + boxes[..., 2:]) - 1.0
         size = boxes[..., 2:] - boxes[..., :2]
         place = torch.cat([centre, size, centre.square()], dim=-1)
-        hidden = self.hidden(torch.cat([plain, weighted / salience, place], dim=-1))
-        return F.normalize(self.output(F.gelu(self.norm(hidden))), dim=-1, eps=1e-6)
+        hidden = self.hidden(torch.cat([plain, weighted / salience, evidence, place], dim=-1))
+        hidden = F.gelu(self.norm(hidden))
+        return torch.as_tensor(hidden + F.gelu(self.deeper(hidden)))
+
+    def project(self, hidden: Tensor) -> Tensor:
+        """Map [B, R, width] to unit vectors [B, R, D]."""
+        return F.normalize(self.output(hidden), dim=-1, eps=1e-6)
+
+    def forward(self, features: Tensor, boxes: Tensor) -> Tensor:
+        """Map features [B, 2C + heads + L, h, w] and boxes [B, R, 4] to unit vectors [B, R, D]."""
+        return self.project(self.read(roi_mean(features, boxes), boxes))
 
 
 class RraVl(nn.Module):
@@ -116,6 +145,8 @@ class RraVl(nn.Module):
         # Findings are rare: at the start every cell says "1 in 100", not "1 in 2" (Lin et al. 2017).
         nn.init.constant_(self.finding_head.bias, -4.6)  # type: ignore[arg-type]
         self.region_head = RegionHead(config)
+        self.region_findings = nn.Linear(config.projection_width, len(Finding))
+        nn.init.constant_(self.region_findings.bias, -4.6)
         self.global_head = RegionHead(config)
         self.text_tower = build_text_tower(config, vocabulary, stored)
         self.logit_scale = nn.Parameter(torch.full((3,), 2.3))
@@ -127,17 +158,33 @@ class RraVl(nn.Module):
 
     def encode_image(self, pixels: Tensor) -> ImageOutputs:
         """Encode pixels [B, 1, S, S] in 0..1."""
+        seen = self.see(pixels)
+        whole = _whole_image(pixels)
+        return ImageOutputs(
+            seen.features, self.global_head(seen.features, whole)[:, 0], seen.boxes, seen.box_logits
+        )
+
+    def see(self, pixels: Tensor) -> Sight:
+        """Return what is seen in pixels [B, 1, S, S] before any box is read."""
         shared = self.image_tower(pixels)
         boxes, box_logits = self.localizer(shared)
-        value = F.relu(self.value(shared)).float()
-        salience = torch.exp(_SALIENCE_RANGE * torch.tanh(self.salience(shared).float()))
+        value = F.relu(self.value(shared))
+        salience = torch.exp(_SALIENCE_RANGE * torch.tanh(self.salience(shared)))
         weights = salience.repeat_interleave(
             self.config.feature_channels // self.config.salience_heads, dim=1
         )
-        features = torch.cat([value, value * weights, salience], dim=1)
-        whole = pixels.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(pixels.shape[0], 1, 4)
-        whole_embedding = self.global_head(features, whole)[:, 0]
-        return ImageOutputs(features, whole_embedding, boxes, box_logits, self.finding_head(shared).float())
+        finding_logits = self.finding_head(shared)
+        evidence = torch.exp(_EVIDENCE_RANGE * torch.tanh(finding_logits / _EVIDENCE_RANGE))
+        features = torch.cat([value, value * weights, salience, evidence], dim=1)
+        return Sight(features, boxes, box_logits, finding_logits)
+
+    def read(self, features: Tensor, boxes: Tensor) -> Reading:
+        """Read the whole image and boxes [B, R, 4] of it in one pooling."""
+        whole = _whole_image(features)
+        pooled = roi_mean(features, torch.cat([whole, boxes], dim=1))
+        hidden = self.region_head.read(pooled[:, 1:], boxes)
+        everything = self.global_head.project(self.global_head.read(pooled[:, :1], whole))[:, 0]
+        return Reading(everything, self.region_head.project(hidden), self.region_findings(hidden))
 
     def encode_regions(self, features: Tensor, boxes: Tensor) -> Tensor:
         """Encode boxes [B, R, 4] on `ImageOutputs.features` to unit vectors [B, R, D]."""
@@ -146,3 +193,8 @@ class RraVl(nn.Module):
     def encode_text(self, token_ids: Tensor, mask: Tensor) -> TextOutputs:
         """Encode token ids [B, T] with their mask [B, T]."""
         return TextOutputs(*self.text_tower(token_ids, mask))
+
+
+def _whole_image(like: Tensor) -> Tensor:
+    box = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=torch.float32, device=like.device)
+    return box.expand(like.shape[0], 1, 4)

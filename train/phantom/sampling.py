@@ -61,15 +61,33 @@ class PlannedStudy:
     variant: Variant
 
 
+class Density(str, Enum):
+    """How much an archive's studies show."""
+
+    CLINICAL = "clinical"
+    CROWDED = "crowded"
+
+
 # Shares of patients in a mixed archive: of ten, the ninth validates and the tenth tests.
 _SPLIT_OF_TEN = (Split.TRAIN,) * 8 + (Split.VAL, Split.TEST)
-_CLEAN_PATIENTS = 0.25
+# A crowded archive is for training: each image then teaches about three findings, not one.
+_CLEAN_PATIENTS = {Density.CLINICAL: 0.25, Density.CROWDED: 0.08}
 _VISITS = ((1, 0.35), (2, 0.30), (3, 0.20), (4, 0.15))
-_LESIONS = ((1, 0.50), (2, 0.33), (3, 0.17))
+_LESIONS = {
+    Density.CLINICAL: ((1, 0.50), (2, 0.33), (3, 0.17)),
+    Density.CROWDED: ((1, 0.10), (2, 0.20), (3, 0.30), (4, 0.25), (5, 0.15)),
+}
 _SEVERITIES = (Severity.MILD, Severity.MODERATE, Severity.MODERATE, Severity.SEVERE)
 # How often a pair comes in one pass of the deck: pairs of findings with few places come more often, so
 # that cardiomegaly (one place) is about as frequent as, say, consolidation of the lower lobes.
 _COPIES = {1: 4, 2: 3, 3: 2}
+# In a crowded archive these come twice as often: they are the ones that take most examples to learn.
+_SUBTLE = frozenset(
+    {
+        Finding.NODULE, Finding.MASS, Finding.CALCIFIED_GRANULOMA, Finding.CONSOLIDATION, Finding.ATELECTASIS,
+        Finding.INTERSTITIAL_OPACITY, Finding.RIB_FRACTURE, Finding.CLAVICLE_FRACTURE,
+    }
+)  # fmt: skip
 _DEVICES = frozenset({Finding.CENTRAL_LINE, Finding.ENDOTRACHEAL_TUBE, Finding.ENTERIC_TUBE})
 _VARIANTS = (
     (Variant.FOLLOW_UP, 0.18), (Variant.OTHER_REGION, 0.24), (Variant.OTHER_FINDING, 0.20),
@@ -77,7 +95,9 @@ _VARIANTS = (
 )  # fmt: skip
 
 
-def sample_archive(studies: int, seed: int, *, split: Split | None = None) -> tuple[PlannedStudy, ...]:
+def sample_archive(
+    studies: int, seed: int, *, split: Split | None = None, density: Density = Density.CLINICAL
+) -> tuple[PlannedStudy, ...]:
     """Plan an archive.
 
     Parameters
@@ -89,6 +109,8 @@ def sample_archive(studies: int, seed: int, *, split: Split | None = None) -> tu
     split : Split, optional
         Put every patient in this split. Without it, eight of ten patients train, one validates, one tests.
 
+    density : Density
+
     Raises
     ------
     ConfigError
@@ -99,12 +121,12 @@ def sample_archive(studies: int, seed: int, *, split: Split | None = None) -> tu
     if seed < 0:
         raise ConfigError(f"a seed is not negative, {seed} is", where="seed")
     scope = split.value if split else "mixed"
-    deck = _deal(np.random.default_rng(_hash(seed, scope, "deck")))
+    deck = _deal(np.random.default_rng(_hash(seed, scope, "deck")), density)
     planned: list[PlannedStudy] = []
     index = 0
     while len(planned) < studies:
         patient_split = split or _SPLIT_OF_TEN[index % 10]
-        planned += _patient(_hash(seed, scope, "patient", index), patient_split, deck)
+        planned += _patient(_hash(seed, scope, "patient", index), patient_split, deck, density)
         index += 1
     return tuple(planned[:studies])
 
@@ -142,28 +164,31 @@ def _footprint(finding: Finding, region: Region) -> frozenset[Region]:
             return frozenset({region})
 
 
-def _deal(rng: np.random.Generator) -> Iterator[tuple[Finding, Region]]:
+def _deal(rng: np.random.Generator, density: Density) -> Iterator[tuple[Finding, Region]]:
     """Yield (finding, region) pairs for ever, each pass holding every pair."""
+    often = _SUBTLE if density is Density.CROWDED else frozenset()
     pairs = [
         (finding, region)
         for finding, places in PLACEMENTS.items()
         for region in places
-        for _ in range(_COPIES.get(len(places), 1))
+        for _ in range(_COPIES.get(len(places), 1) * (2 if finding in often else 1))
     ]
     while True:
         for index in rng.permutation(len(pairs)):
             yield pairs[int(index)]
 
 
-def _patient(key: int, split: Split, deck: Iterator[tuple[Finding, Region]]) -> Iterator[PlannedStudy]:
+def _patient(
+    key: int, split: Split, deck: Iterator[tuple[Finding, Region]], density: Density
+) -> Iterator[PlannedStudy]:
     rng = np.random.default_rng(key)
     patient = f"P{key:016x}"[:13].upper()
-    lesions = _first_visit(rng, deck)
+    lesions = _first_visit(rng, deck, density)
     visits = _weighted(rng, _VISITS)
     for visit in range(visits):
         variant, shown = Variant.ORIGINAL, lesions
         if visit:
-            variant, shown = _later_visit(rng, lesions, deck)
+            variant, shown = _later_visit(rng, lesions, deck, density)
         spec = CaseSpec(
             patient_seed=key,
             study_seed=int(rng.integers(2**31)),
@@ -173,10 +198,12 @@ def _patient(key: int, split: Split, deck: Iterator[tuple[Finding, Region]]) -> 
         yield PlannedStudy(f"{patient}-{visit + 1}", patient, visit, split, spec, variant)
 
 
-def _first_visit(rng: np.random.Generator, deck: Iterator[tuple[Finding, Region]]) -> tuple[Lesion, ...]:
-    if rng.random() < _CLEAN_PATIENTS:
+def _first_visit(
+    rng: np.random.Generator, deck: Iterator[tuple[Finding, Region]], density: Density
+) -> tuple[Lesion, ...]:
+    if rng.random() < _CLEAN_PATIENTS[density]:
         return ()
-    wanted = _weighted(rng, _LESIONS)
+    wanted = _weighted(rng, _LESIONS[density])
     pairs: list[tuple[Finding, Region]] = []
     for _ in range(wanted):
         pair = next(deck)
@@ -186,12 +213,15 @@ def _first_visit(rng: np.random.Generator, deck: Iterator[tuple[Finding, Region]
 
 
 def _later_visit(
-    rng: np.random.Generator, lesions: tuple[Lesion, ...], deck: Iterator[tuple[Finding, Region]]
+    rng: np.random.Generator,
+    lesions: tuple[Lesion, ...],
+    deck: Iterator[tuple[Finding, Region]],
+    density: Density,
 ) -> tuple[Variant, tuple[Lesion, ...]]:
     """Return a study made to be mistaken for the first one, or a plain follow-up where none can be made."""
     variant = _weighted(rng, _VARIANTS)
     if not lesions:
-        return Variant.FOLLOW_UP, _first_visit(rng, deck)
+        return Variant.FOLLOW_UP, _first_visit(rng, deck, density)
     changed: tuple[Lesion, ...] | None
     if variant is Variant.CLEAN_TWIN:
         return variant, ()
