@@ -46,7 +46,7 @@ OnSkip = Callable[[Skipped], None]
 
 
 class CorpusWriter:
-    """A corpus in the making; its rows go to disk as they come.
+    """A corpus in the making; its rows go to disk as they come. Use it in a ``with`` block.
 
     Parameters
     ----------
@@ -77,6 +77,13 @@ class CorpusWriter:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __enter__(self) -> CorpusWriter:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for file in (self._boxes, self._labels, self._reports, self._region_texts):
+            file.close()
+
     def add(self, record: StudyRecord) -> bool:
         """Take a record in, or tell why not.
 
@@ -91,7 +98,7 @@ class CorpusWriter:
         reason = self._objection(record)
         if reason:
             return self._skip(record, reason)
-        image = self._cache.add(record.image, None if record.view is View.UNKNOWN else record.view)
+        image = self._cache.add(record.image)
         if image.reason:
             return self._skip(record, image.reason)
         frontal = record.frontal if record.frontal is not None else is_frontal(image.view)
@@ -188,12 +195,12 @@ def build_corpus(
     DataSetError
         No image was taken.
     """
-    writer = CorpusWriter(cache, keep_unknown_views=keep_unknown_views, on_skip=on_skip)
-    for record in records:
-        writer.add(record)
-        if limit and len(writer) >= limit:
-            break
-    return writer.finish(where)
+    with CorpusWriter(cache, keep_unknown_views=keep_unknown_views, on_skip=on_skip) as writer:
+        for record in records:
+            writer.add(record)
+            if limit and len(writer) >= limit:
+                break
+        return writer.finish(where)
 
 
 def place_boxes(

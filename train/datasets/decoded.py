@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,27 +71,34 @@ class DecodedCache:
         name = f"decoded-{size}-{hashlib.sha256(_RECIPE.encode()).hexdigest()[:8]}"
         self._pixels = self.folder / f"{name}.u8"
         self._table = self.folder / f"{name}.sqlite"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / f"{name}.lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-            self._pixels.touch()
-            self._connection = sqlite3.connect(self._table)
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, row INTEGER, width INTEGER, "
-                "height INTEGER, view TEXT, reason TEXT)"
-            )
-            last = self._connection.execute("SELECT max(row) FROM images").fetchone()[0]
-            self._rows = 0 if last is None else int(last) + 1
-            held = self._pixels.stat().st_size // (size * size)
-            if held < self._rows:
-                raise self._damaged(f"it holds {held} images, its table says {self._rows}")
-            # What a killed run wrote and did not enter is overwritten.
-            os.truncate(self._pixels, self._rows * size * size)
-        except (OSError, sqlite3.Error) as error:
-            raise self._damaged(str(error)) from error
         self._waiting: list[tuple[str, DecodedImage]] = []
-        self._stream = self._pixels.open("ab")
+        with ExitStack() as opened:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = opened.enter_context((self.folder / f"{name}.lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._pixels.touch()
+                self._connection = opened.enter_context(closing(sqlite3.connect(self._table)))
+                self._rows = self._count()
+                # What a killed run wrote and did not enter is overwritten.
+                os.truncate(self._pixels, self._rows * size * size)
+                self._stream = opened.enter_context(self._pixels.open("ab"))
+            except (OSError, sqlite3.Error) as error:
+                raise self._damaged(str(error)) from error
+            self._opened = opened.pop_all()
+
+    def _count(self) -> int:
+        """Return the number of images that the table and the pixels agree on."""
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, row INTEGER, width INTEGER, "
+            "height INTEGER, view TEXT, reason TEXT)"
+        )
+        last = self._connection.execute("SELECT max(row) FROM images").fetchone()[0]
+        rows = 0 if last is None else int(last) + 1
+        held = self._pixels.stat().st_size // (self.size * self.size)
+        if held < rows:
+            raise self._damaged(f"it holds {held} images, its table says {rows}")
+        return rows
 
     def _damaged(self, reason: str) -> DataSetError:
         return DataSetError(
@@ -102,7 +110,7 @@ class DecodedCache:
     def __len__(self) -> int:
         return self._rows
 
-    def add(self, path: Path, view: View | None = None) -> DecodedImage:
+    def add(self, path: Path) -> DecodedImage:
         """Return an image of the cache, decoding it where it is not there yet.
 
         An unusable file is entered with its reason, and not tried again until it changes.
@@ -110,8 +118,6 @@ class DecodedCache:
         Parameters
         ----------
         path : Path
-        view : View, optional
-            The projection where the caller knows it.
 
         Raises
         ------
@@ -120,10 +126,10 @@ class DecodedCache:
         """
         key = _identity(path)
         if key is None:
-            return DecodedImage(-1, 0, 0, View.UNKNOWN, f"{path}: there is no such file")
+            return DecodedImage(-1, 0, 0, View.UNKNOWN, "there is no such file")
         known = self._find(key)
         if known is None:
-            known = self._decode(path, view)
+            known = self._decode(path)
             self._waiting.append((key, known))
             if len(self._waiting) >= _BATCH:
                 self.flush()
@@ -139,11 +145,11 @@ class DecodedCache:
         row, width, height, view, reason = found
         return DecodedImage(row, width, height, View(view), reason)
 
-    def _decode(self, path: Path, view: View | None) -> DecodedImage:
+    def _decode(self, path: Path) -> DecodedImage:
         try:
-            radiograph = load_radiograph(path, view=view)
+            radiograph = load_radiograph(path)
         except PixelError as error:
-            return DecodedImage(-1, 0, 0, View.UNKNOWN, str(error))
+            return DecodedImage(-1, 0, 0, View.UNKNOWN, error.what)
         height, width = radiograph.pixels.shape
         square, _ = letterbox(radiograph.pixels, self.size)
         try:
@@ -183,10 +189,8 @@ class DecodedCache:
 
     def close(self) -> None:
         """Put what was added on disk and close the files."""
-        self.flush()
-        self._stream.close()
-        self._connection.close()
-        self._lock.close()
+        with self._opened:
+            self.flush()
 
     def __enter__(self) -> DecodedCache:
         return self

@@ -35,12 +35,19 @@ class ArrayWriter(Generic[Scalar]):
         self._rows += 1
 
     def finish(self) -> npt.NDArray[Scalar]:
-        """Return all rows, shape [N, ...]."""
+        """Return all rows, shape [N, ...]; nothing can be added any more."""
         self._file.flush()
         shape = (self._rows, *self._shape)
         if not self._rows:  # an empty file cannot be mapped
-            return np.zeros(shape, dtype=self._dtype)
-        return np.memmap(self._file, dtype=self._dtype, mode="r", shape=shape)
+            rows = np.zeros(shape, dtype=self._dtype)
+        else:
+            rows = np.memmap(self._file, dtype=self._dtype, mode="r", shape=shape)
+        self.close()
+        return rows
+
+    def close(self) -> None:
+        """Close the file; the map of a finished one holds on to it by itself."""
+        self._file.close()
 
 
 class TextWriter:
@@ -63,11 +70,16 @@ class TextWriter:
         self._ends.append(self._ends[-1] + len(data))
 
     def finish(self) -> TextRows:
-        """Return all texts."""
+        """Return all texts; nothing can be added any more."""
         self._file.flush()
         size = self._ends[-1]
         content = np.memmap(self._file, dtype=np.uint8, mode="r") if size else np.zeros(0, dtype=np.uint8)
+        self.close()
         return TextRows(content, np.asarray(self._ends, dtype=np.int64))
+
+    def close(self) -> None:
+        """Close the file; the map of a finished one holds on to it by itself."""
+        self._file.close()
 
 
 class TextRows(Sequence[str]):

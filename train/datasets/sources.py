@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,17 +145,18 @@ def _load_read(config: DataConfig, image_size: int, progress: Progress | None) -
         folders.append(Path(config.root).expanduser())
     excluded = frozenset[str]().union(*(held_out_patients(folder) for folder in folders))
     records = exclude_patients(reader.load(_roots(config)), excluded)
-    with (
-        DecodedCache(Path(config.decoded), image_size) as cache,
-        (cache.folder / SKIPPED).open("w") as listed,
-    ):
+    with ExitStack() as stack:
+        cache = stack.enter_context(DecodedCache(Path(config.decoded), image_size))
+        listed = stack.enter_context((cache.folder / SKIPPED).open("w", encoding="utf-8"))
 
         def skip(skipped: Skipped) -> None:
             reason = skipped.reason.replace("\n", " ")
             listed.write(f"{skipped.image}\t{reason}\n")
 
         writers = {
-            split: CorpusWriter(cache, keep_unknown_views=reader.keep_unknown_views, on_skip=skip)
+            split: stack.enter_context(
+                CorpusWriter(cache, keep_unknown_views=reader.keep_unknown_views, on_skip=skip)
+            )
             for split in (Split.TRAIN, Split.VAL)
         }
         most = {Split.TRAIN: config.limit, Split.VAL: config.validation_studies}

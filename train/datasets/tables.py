@@ -166,6 +166,9 @@ class DiskIndex:
         self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._connection.execute("CREATE TABLE rows (key TEXT NOT NULL, cells TEXT NOT NULL)")
 
+    def __del__(self) -> None:
+        self._connection.close()
+
     @classmethod
     def of(cls, rows: Iterator[Row], key: str, columns: Sequence[str]) -> DiskIndex:
         """Return an index of the named columns of a table's rows by one column."""

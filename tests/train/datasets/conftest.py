@@ -48,7 +48,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]
     return path
 
 
-def write_image(path: Path, width: int = 60, height: int = 80, seed: int = 0) -> Path:
+def write_image(path: Path, width: int = 120, height: int = 160, seed: int = 0) -> Path:
     """Write a noisy picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(20, 200, (height, width), dtype=np.uint8)
@@ -61,7 +61,8 @@ def relative(subject: str, study: str, dicom: str = "") -> str:
     return f"{folder}/{dicom}.jpg" if dicom else f"{folder}.txt"
 
 
-# subject, study, dicom, ViewPosition, view code, split; images are 60 wide and 80 high
+# subject, study, dicom, ViewPosition, view code, split. The originals are 60 wide and 80 high, as the tables
+# say; the files are a copy of twice that size.
 MIMIC = (
     ("10000032", "50414267", "aaaa-1", "PA", "postero-anterior", "train"),
     ("10000032", "50414267", "aaaa-2", "LATERAL", "lateral", "train"),
@@ -100,7 +101,7 @@ def make_mimic(root: Path) -> Path:
         [("10000032", "50414267", *labels), ("11000001", "51000001", *blank)],
     )
     for seed, (subject, study, dicom, _, _, _) in enumerate(MIMIC):
-        write_image(root / relative(subject, study, dicom), seed=seed)
+        write_image(root / relative(subject, study, dicom), 120, 160, seed)
         (root / relative(subject, study)).write_text(REPORT)
     return root
 
