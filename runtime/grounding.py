@@ -99,7 +99,7 @@ def phrase_maps(
         As the reader set them or as `regions_named` finds them; an empty one leaves the whole image open.
     """
     weights = np.stack([region_weights(encoding, each) for each in regions])
-    probed = (weights > _LEAST_WEIGHT).any(axis=0)
+    probed = np.asarray((weights > _LEAST_WEIGHT).any(axis=0))
     similar = np.maximum(_similarities(encoder, encoding, phrases, probed), 0.0) * weights
     peaks = similar.max(axis=(1, 2))
     scaled = similar / np.maximum(peaks, np.finfo(np.float32).tiny)[:, None, None]

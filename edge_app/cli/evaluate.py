@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
@@ -20,15 +21,19 @@ from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
 
+if TYPE_CHECKING:
+    from edge_retrieve.train.datasets.records import StudyRecord
 
-@click.group("eval")
-def evaluate() -> None:
-    """Measure a model bundle."""
+Command = TypeVar("Command", bound=Callable[..., Any])
+Progress = Callable[[str, int, int], None]
 
+# The data sets that have a loader; `train.config.Source` without the phantoms.
+DATASETS = (
+    "mimic_cxr", "chest_imagenome", "chest_imagenome_gold", "ms_cxr", "chexpert", "chexpert_5x200",
+    "padchest_gr", "vindr_cxr", "nih", "iu_xray", "site",
+)  # fmt: skip
 
-@evaluate.command()
-@bundle_option
-@click.option(
+_studies_option = click.option(
     "--studies",
     metavar="N",
     type=click.IntRange(2),
@@ -36,7 +41,7 @@ def evaluate() -> None:
     show_default=True,
     help="Studies per seed.",
 )
-@click.option(
+_seed_option = click.option(
     "--seed",
     "seeds",
     metavar="S",
@@ -46,58 +51,201 @@ def evaluate() -> None:
     show_default=True,
     help="Seed of a test archive; may be repeated.",
 )
+_encoded_option = click.option(
+    "--encoded",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep encoded archives here and use those that are there.",
+)
+_out_option = click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write the report here, as JSON and as Markdown tables.",
+)
+
+
+def _dataset_options(command: Command) -> Command:
+    """Add the options that say how a path is read as a data set."""
+    folder = click.Path(path_type=Path, exists=True)
+    for option in (
+        click.option("--reports", metavar="D", type=folder, help="Where a data set's reports lie, if apart."),
+        click.option("--images", metavar="D", type=folder, help="Where a data set's images lie, if apart."),
+        click.option(
+            "--dataset",
+            metavar="NAME",
+            type=click.Choice(DATASETS),
+            help="The path is the folder of this public data set, or `site`; a table of cases if left out.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group("eval")
+def evaluate() -> None:
+    """Measure a model bundle."""
+
+
+@evaluate.command()
+@bundle_option
+@_studies_option
+@_seed_option
+@_encoded_option
+@_out_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def phantom(
     bundle_path: Path | None,
     studies: int,
     seeds: tuple[int, ...],
-    backend: str,
-    require_gpu: bool,
-    trusted_keys: str,
-    allow_unsigned: bool,
+    encoded: Path | None,
+    out: Path | None,
     as_json: bool,
+    **model: Any,
 ) -> None:
-    """Score retrieval and region boxes on held-out synthetic phantoms."""
+    """Score retrieval, grounding and region boxes on held-out synthetic phantoms."""
     with named_extras("train"):
         from edge_retrieve.train.evaluate.phantom import evaluate_phantom
 
-    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
-    with (
-        Encoder(bundle, Backend(backend), require_gpu) as encoder,
-        progress_bar("Evaluating on phantoms") as bar,
-    ):
-
-        def progress(phase: str, done: int, total: int) -> None:
-            bar(done, total, note=phase)
-
-        report = evaluate_phantom(encoder, studies=studies, seeds=seeds, progress=progress).to_json()
-    _show(report, as_json)
+    with _encoder(bundle_path, **model) as encoder, _progress("Evaluating on phantoms") as progress:
+        report = evaluate_phantom(
+            encoder, studies=studies, seeds=seeds, encoded=encoded, progress=progress
+        ).to_json()
+    _answer("phantom", "Evaluation on phantoms", report, out, as_json)
 
 
 @evaluate.command()
-@click.argument("cases", metavar="CASES.csv", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("cases", metavar="[CASES]", required=False, type=click.Path(path_type=Path))
+@_dataset_options
 @bundle_option
+@_studies_option
+@_seed_option
+@_encoded_option
+@_out_option
+@setting_options(*MODEL_SETTINGS)
+@json_option
+def grounding(
+    cases: Path | None,
+    dataset: str | None,
+    images: Path | None,
+    reports: Path | None,
+    bundle_path: Path | None,
+    studies: int,
+    seeds: tuple[int, ...],
+    encoded: Path | None,
+    out: Path | None,
+    as_json: bool,
+    **model: Any,
+) -> None:
+    """Score where phrases are found: on phantoms, or on images with boxes of phrases."""
+    with named_extras("train"):
+        from edge_retrieve.train.evaluate.grounding_report import grounding_json
+        from edge_retrieve.train.evaluate.phantom import encode_seeds
+        from edge_retrieve.train.evaluate.plain import plain
+        from edge_retrieve.train.evaluate.record_grounding import ground_records
+
+    with _encoder(bundle_path, **model) as encoder, _progress("Grounding phrases") as progress:
+        if cases is None:
+            archives = encode_seeds(encoder, studies, seeds, encoded=encoded, progress=progress)
+            found = [archive.phrases for archive in archives]
+        else:
+            found = [ground_records(encoder, _records(cases, dataset, images, reports), progress)]
+    report = plain({"synthetic": cases is None, "grounding": grounding_json(found)})
+    _answer("grounding", "Phrase grounding", report, out, as_json)
+
+
+@evaluate.command()
+@click.argument("cases", metavar="CASES.csv", type=click.Path(path_type=Path))
+@_dataset_options
+@bundle_option
+@_out_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def regions(
     cases: Path,
+    dataset: str | None,
+    images: Path | None,
+    reports: Path | None,
     bundle_path: Path | None,
-    backend: str,
-    require_gpu: bool,
-    trusted_keys: str,
-    allow_unsigned: bool,
+    out: Path | None,
     as_json: bool,
+    **model: Any,
 ) -> None:
-    """Score the two lung boxes against those of a table of cases."""
+    """Score region boxes: the lungs of a table of cases, or all of a data set."""
     with named_extras("train"):
+        from edge_retrieve.train.evaluate.boxes_report import boxes_json
+        from edge_retrieve.train.evaluate.plain import plain
+        from edge_retrieve.train.evaluate.record_boxes import find_boxes
         from edge_retrieve.train.evaluate.regions import FLAG_BELOW, evaluate_regions
 
-    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
-    with Encoder(bundle, Backend(backend), require_gpu) as encoder:
-        flag_below = encoder.bundle.manifest.thresholds.get("box_score_flag", FLAG_BELOW)
-        report = evaluate_regions(cases, encoder, flag_below=flag_below).to_json()
-    _show(report, as_json)
+    with _encoder(bundle_path, **model) as encoder, _progress("Finding regions") as progress:
+        if dataset:
+            boxes = find_boxes(encoder, _records(cases, dataset, images, reports), progress)
+            report = {"n": len(boxes.found), "regions": boxes_json([boxes])}
+        else:
+            flag_below = encoder.bundle.manifest.thresholds.get("box_score_flag", FLAG_BELOW)
+            lungs = evaluate_regions(cases, encoder, flag_below=flag_below)
+            report = {**lungs.to_json(), "regions": boxes_json([lungs.as_boxes()])}
+    _answer("regions", "Region boxes", plain(report), out, as_json)
+
+
+@evaluate.command()
+@click.argument("cases", metavar="CASES", type=click.Path(path_type=Path))
+@_dataset_options
+@click.option(
+    "--truth",
+    type=click.Choice(("regions", "labels", "reports")),
+    help="What says which finding is where; by default the first of these that the cases have.",
+)
+@click.option(
+    "--min-relevant",
+    metavar="N",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Relevant cases of other patients that a query needs.",
+)
+@bundle_option
+@_out_option
+@setting_options(*MODEL_SETTINGS)
+@json_option
+def retrieval(
+    cases: Path,
+    dataset: str | None,
+    images: Path | None,
+    reports: Path | None,
+    truth: str | None,
+    min_relevant: int,
+    bundle_path: Path | None,
+    out: Path | None,
+    as_json: bool,
+    **model: Any,
+) -> None:
+    """Score how cases find each other: a table, a data set, or a store's own."""
+    with named_extras("train"):
+        from edge_retrieve.train.evaluate.plain import plain
+        from edge_retrieve.train.evaluate.record_archive import Truth, encode_records
+        from edge_retrieve.train.evaluate.retrieval import evaluate_archive
+        from edge_retrieve.train.evaluate.retrieval_report import retrieval_json
+        from edge_retrieve.train.evaluate.store_archive import read_store
+
+    if cases.is_dir() and not dataset:
+        from edge_retrieve.runtime.store import Store
+
+        with Store.open(cases) as store:
+            archive = read_store(store, least=min_relevant)
+    else:
+        with _encoder(bundle_path, **model) as encoder, _progress("Encoding cases") as progress:
+            archive = encode_records(
+                encoder,
+                _records(cases, dataset, images, reports),
+                truth=Truth(truth) if truth else None,
+                least=min_relevant,
+                progress=progress,
+            )
+    report = plain({"cases": len(archive), **retrieval_json([evaluate_archive(archive)])})
+    _answer("retrieval", "Retrieval", report, out, as_json)
 
 
 @evaluate.command()
@@ -108,18 +256,59 @@ def reports(table: Path, as_json: bool) -> None:
     with named_extras("train"):
         from edge_retrieve.train.evaluate.reports import evaluate_reports
 
-    _show(evaluate_reports(table).to_json(), as_json)
+    _answer("reports", "Reports", evaluate_reports(table).to_json(), None, as_json)
 
 
-def _show(report: Mapping[str, Any], as_json: bool) -> None:
+@contextmanager
+def _encoder(
+    bundle_path: Path | None, *, backend: str, require_gpu: bool, trusted_keys: str, allow_unsigned: bool
+) -> Iterator[Encoder]:
+    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
+    with Encoder(bundle, Backend(backend), require_gpu) as encoder:
+        yield encoder
+
+
+@contextmanager
+def _progress(description: str) -> Iterator[Progress]:
+    with progress_bar(description) as bar:
+
+        def progress(phase: str, done: int, total: int) -> None:
+            bar(done, total, note=phase)
+
+        yield progress
+
+
+def _records(
+    cases: Path, dataset: str | None, images: Path | None, reports: Path | None
+) -> Iterator[StudyRecord]:
+    from edge_retrieve.train.evaluate.case_table import read_case_table
+
+    if not dataset:
+        return read_case_table(cases)
+    from edge_retrieve.train.config import Source
+    from edge_retrieve.train.datasets.records import Roots
+    from edge_retrieve.train.datasets.sources import read_records
+
+    return read_records(Source(dataset), Roots(cases, images, reports))
+
+
+def _answer(name: str, title: str, report: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
+    """Write the report where asked for, then print it: JSON, or figures and tables."""
+    from edge_retrieve.train.evaluate.tables import IN_TABLES, markdown, write_report
+
+    if out is not None:
+        for path in write_report(out, name, title, report):
+            say(f"Written: {path}")
     if as_json:
         print_json(report)
         return
     console = answers()
-    for name, value in _flat(report):
+    for line, value in _flat({name: part for name, part in report.items() if name not in IN_TABLES}):
         console.print(
-            f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}", soft_wrap=True
+            f"{line}: {value:.4f}" if isinstance(value, float) else f"{line}: {value}", soft_wrap=True
         )
+    if IN_TABLES & report.keys():
+        console.print(markdown(title, report), soft_wrap=True)
 
 
 def _flat(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

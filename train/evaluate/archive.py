@@ -142,10 +142,10 @@ class _Pass:
     def _ground(self, n: int, encoding: ImageEncoding, rendered: _Rendered) -> list[list[list[float]]]:
         """Score what the report says of each lesion's region against all that lies there."""
         masks: dict[int, npt.NDArray[np.bool_]] = {}
-        for place in dict.fromkeys(where[0] for _, where, _ in rendered.lesions):
-            together = np.any([mask for _, where, mask in rendered.lesions if place in where], axis=0)
-            if self._texts.has_text[n, place.position] and together.any() and not together.all():
-                masks[place.position] = together
+        for region in dict.fromkeys(where[0] for _, where, _ in rendered.lesions):
+            together = np.any([mask for _, where, mask in rendered.lesions if region in where], axis=0)
+            if self._texts.has_text[n, region.position] and together.any() and not together.all():
+                masks[region.position] = together
         if not masks:
             return []
         places = list(masks)
@@ -170,7 +170,8 @@ class _Pass:
         archive = EncodedArchive(
             patients=self._patients,
             truth=self._truth,
-            anywhere=self._truth.any(axis=1),
+            anywhere=np.asarray(self._truth.any(axis=1)),
+            aside=np.zeros_like(self._truth),
             queries=sample_queries(self._truth, nowhere, self._patients, MIN_RELEVANT),
             has_image=np.ones(len(self._patients), dtype=bool),
             regions=self._regions,

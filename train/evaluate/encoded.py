@@ -54,6 +54,8 @@ class EncodedArchive:
         Findings present in each region.
     anywhere : bool array of shape [N, L]
         Findings present in the study, also those of no known place.
+    aside : bool array of shape [N, 29, L]
+        Studies of which nobody can tell whether they have the finding there: no candidates for it.
     queries : int64 array of shape [Q, 3]
         Study, region (or `WHOLE`) and finding of each query.
     has_image : bool array of shape [N]
@@ -76,6 +78,7 @@ class EncodedArchive:
     patients: npt.NDArray[np.int64]
     truth: npt.NDArray[np.bool_]
     anywhere: npt.NDArray[np.bool_]
+    aside: npt.NDArray[np.bool_]
     queries: npt.NDArray[np.int64]
     has_image: npt.NDArray[np.bool_]
     regions: FloatArray
@@ -119,7 +122,7 @@ def sample_queries(
         By study; the region is `WHOLE` for findings of `unplaced`.
     """
     anywhere = unplaced | truth.any(axis=1)
-    placed = [tuple(map(int, row)) for row in np.argwhere(truth)]
+    placed = [(int(study), int(region), int(finding)) for study, region, finding in np.argwhere(truth)]
     whole = [(int(study), WHOLE, int(finding)) for study, finding in np.argwhere(unplaced)]
     rows = []
     for study, region, finding in sorted(placed + whole):

@@ -22,6 +22,8 @@ def grounding_json(archives: Sequence[PhraseScores], resamples: int = RESAMPLES)
     """
     report: dict[str, Any] = {"phrases": sum(len(archive) for archive in archives)}
     for versus in Versus:
+        if all(np.isnan(archive.mean(versus)).all() for archive in archives):
+            continue  # not measured: annotated boxes are no masks
         figures = _figures(archives, versus, resamples)
         if versus is Versus.MASK:
             report |= figures

@@ -184,6 +184,20 @@ def evaluate_phantoms(
     return [PhantomReport(tuple(each)) for each in reports]
 
 
+def encode_seeds(
+    encoder: StudyEncoder,
+    studies: int,
+    seeds: Sequence[int],
+    *,
+    workers: int = 2,
+    encoded: Path | None = None,
+    progress: Progress | None = None,
+) -> Iterator[EncodedPhantoms]:
+    """Yield the archives of `evaluate_phantom`, one at a time."""
+    for seed in seeds:
+        yield from _archives([encoder], studies, seed, workers, encoded, progress)
+
+
 def _archives(
     encoders: Sequence[StudyEncoder],
     studies: int,

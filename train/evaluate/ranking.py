@@ -71,8 +71,8 @@ def applies(archive: EncodedArchive, direction: Direction) -> Bools:
     study, region = archive.queries[:, 0], archive.queries[:, 1]
     spoken = archive.has_report[study] | (archive.has_text[study, region] & (region != WHOLE))
     if direction in (Direction.IMAGE_TO_IMAGE, Direction.IMAGE_TO_TEXT):
-        return archive.has_image[study]
-    return spoken if direction is Direction.TEXT_TO_IMAGE else spoken & archive.has_image[study]
+        return np.asarray(archive.has_image[study])
+    return np.asarray(spoken if direction is Direction.TEXT_TO_IMAGE else spoken & archive.has_image[study])
 
 
 def score(archive: EncodedArchive, direction: Direction, form: Form, queries: Ints, place: int) -> FloatArray:
@@ -118,11 +118,11 @@ def score(archive: EncodedArchive, direction: Direction, form: Form, queries: In
     if not pictured.any():
         return _or_nothing(by_text, told)
     fused = (_or_expected(by_image, pictured) + _or_expected(by_text, told)) / 2
-    return _or_nothing(fused, pictured | told)
+    return _or_nothing(np.asarray(fused, dtype=np.float32), pictured | told)
 
 
 def rank(archive: EncodedArchive, scorer: Scorer, chosen: Bools, places: Ints) -> Outcomes:
-    """Rank all studies of other patients for each query and measure what came first.
+    """Rank all candidates for each query and measure what came first.
 
     Equal scores rank in the order of the studies.
 
@@ -172,13 +172,13 @@ def relevance(archive: EncodedArchive, rows: Ints, criterion: Criterion) -> Bool
     A query without a region asks for its finding anywhere, under every criterion.
     """
     _, region, finding = archive.queries[rows].T
-    anywhere = archive.anywhere[:, finding].T
+    anywhere = np.asarray(archive.anywhere[:, finding].T)
     if criterion is Criterion.FINDING:
         return anywhere
     if criterion is Criterion.JOINT:
-        placed = archive.truth[:, region, finding].T
+        placed = np.asarray(archive.truth[:, region, finding].T)
     else:
-        placed = archive.truth.any(axis=2)[:, region].T
+        placed = np.asarray(archive.truth[:, region].any(axis=2).T)
     return np.asarray(np.where((region == WHOLE)[:, None], anywhere, placed))
 
 
@@ -201,11 +201,14 @@ def _blocks(rows: Ints, places: Ints) -> Iterator[tuple[Ints, int]]:
 
 
 def _others(archive: EncodedArchive, rows: Ints) -> Bools:
-    return np.asarray(archive.patients[None, :] != archive.patients[archive.queries[rows, 0]][:, None])
+    """Return the candidates of queries, shape [n, N]: of other patients, and not left aside."""
+    study, region, finding = archive.queries[rows].T
+    aside = archive.aside[:, region, finding].T & (region != WHOLE)[:, None]
+    return np.asarray((archive.patients[None, :] != archive.patients[study][:, None]) & ~aside)
 
 
 def _order(archive: EncodedArchive, scores: FloatArray, rows: Ints) -> tuple[Ints, Bools]:
-    """Return the ranking [n, N], the query's own patient last, and which ranks hold candidates."""
+    """Return the ranking [n, N], those that are no candidates last, and which ranks hold candidates."""
     others = _others(archive, rows)
     order = np.argsort(np.where(others, -scores, np.inf), axis=1, kind="stable")
     return order, np.take_along_axis(others, order, axis=1)

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import Box, Region
+from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.errors import ArchiveError, ConfigError
 from edge_retrieve.runtime.preprocess import FloatImage, load_radiograph
+from edge_retrieve.train.evaluate.boxes import RegionBoxes
 
 SIDES: Mapping[str, Region] = {"right_lung": Region.RIGHT_LUNG, "left_lung": Region.LEFT_LUNG}
 EDGES = ("x1", "y1", "x2", "y2")
@@ -58,12 +59,19 @@ class LungScore:
         Overlap with the hand-drawn box, 0 to 1.
     flagged : bool
         Whether the model's own score lies below the level, so that a reader is warned.
+    found, drawn : Box
+        Pixels of the image.
+    score : float
+        How sure the model is of its box, 0 to 1.
     """
 
     file: str
     region: Region
     iou: float
     flagged: bool
+    found: Box
+    drawn: Box
+    score: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,17 @@ class RegionReport:
     scores: tuple[LungScore, ...]
     without_boxes: int
     flag_below: float
+
+    def as_boxes(self) -> RegionBoxes:
+        """Return the boxes of both lungs as other suites take them, one row per image."""
+        files = {file: row for row, file in enumerate(dict.fromkeys(score.file for score in self.scores))}
+        found, drawn = (np.full((len(files), len(REGIONS), 4), np.nan) for _ in range(2))
+        sure = np.zeros((len(files), len(REGIONS)))
+        for score in self.scores:
+            place = files[score.file], score.region.position
+            found[place], drawn[place] = score.found.as_tuple(), score.drawn.as_tuple()
+            sure[place] = score.score
+        return RegionBoxes(found, drawn, sure)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of ``edge-retrieve eval regions --json``.
@@ -151,6 +170,9 @@ def evaluate_regions(
                     region=region,
                     iou=encoding.boxes[region.position].iou(box),
                     flagged=float(encoding.box_scores[region.position]) < flag_below,
+                    found=encoding.boxes[region.position],
+                    drawn=box,
+                    score=float(encoding.box_scores[region.position]),
                 )
             )
     if not scores:

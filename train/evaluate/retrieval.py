@@ -50,10 +50,10 @@ def evaluate_archive(archive: EncodedArchive, *, baselines: bool = True) -> Retr
     ours = {pair: model_outcomes(archive, *pair) for pair in pairs}
     compared = {}
     for baseline in Baseline if baselines else ():
-        for pair in pairs:
-            outcomes = baseline_outcomes(archive, baseline, *pair)
+        for direction, form in pairs:
+            outcomes = baseline_outcomes(archive, baseline, direction, form)
             if outcomes is not None:
-                compared[(baseline, *pair)] = outcomes
+                compared[baseline, direction, form] = outcomes
     first = ours[Direction.IMAGE_TO_IMAGE, forms[0]].first
     return RetrievalResult(
         patients=archive.patients[archive.queries[:, 0]],

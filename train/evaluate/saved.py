@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from edge_retrieve.train.evaluate.encoded import EncodedArchive
 from edge_retrieve.train.evaluate.grounding import PhraseScores
 
 # Rises with every change of what is stored or of how it is computed.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def save_phantoms(folder: Path, model: str, studies: int, seed: int, phantoms: EncodedPhantoms) -> Path:
@@ -33,19 +34,19 @@ def save_phantoms(folder: Path, model: str, studies: int, seed: int, phantoms: E
     """
     archive, boxes, phrases = phantoms.archive, phantoms.boxes, phantoms.phrases
     header = {**_origin(model, studies, seed), "said": archive.said, "written": archive.written}
+    parts: dict[str, Any] = {
+        "header": np.array(json.dumps(header)),
+        "stated": phantoms.stated,
+        **{f"archive.{name}": value for name, value in archive.arrays().items()},
+        **{f"boxes.{name}": getattr(boxes, name) for name in ("found", "true", "scores")},
+        **{f"phrases.{name}": getattr(phrases, name) for name in ("patients", "studies", "values")},
+    }
     path = _path(folder, model, studies, seed)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as stream:
-            np.savez(
-                stream,
-                header=np.array(json.dumps(header)),
-                stated=phantoms.stated,
-                **{f"archive.{name}": value for name, value in archive.arrays().items()},
-                **{f"boxes.{name}": getattr(boxes, name) for name in ("found", "true", "scores")},
-                **{f"phrases.{name}": getattr(phrases, name) for name in ("patients", "studies", "values")},
-            )
+            np.savez(stream, allow_pickle=False, **parts)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
@@ -111,5 +112,5 @@ def _origin(model: str, studies: int, seed: int) -> dict[str, str | int]:
     }
 
 
-def _of(part: str, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _of(part: str, parts: dict[str, Any]) -> dict[str, Any]:
     return {name.partition(".")[2]: value for name, value in parts.items() if name.startswith(f"{part}.")}

@@ -34,7 +34,8 @@ class TextCounts:
     @classmethod
     def of(cls, truth: npt.NDArray[np.bool_], stated: npt.NDArray[np.bool_]) -> TextCounts:
         """Compare findings true with findings stated, both bool arrays of shape [N, 29, L]."""
-        return cls(Counts.of(truth.any(axis=1), stated.any(axis=1)), Counts.of(truth, stated))
+        anywhere = [np.asarray(each.any(axis=1)) for each in (truth, stated)]
+        return cls(Counts.of(*anywhere), Counts.of(truth, stated))
 
 
 def text_json(archives: Sequence[TextCounts]) -> dict[str, Any]:

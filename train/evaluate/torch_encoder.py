@@ -92,7 +92,7 @@ class TorchEncoder:
         inside = boxes_to_array([encoding.letterbox.to_model(box) for box in boxes]) / self.image_size
         features = torch.from_numpy(encoding.features).to(self._device)
         placed = torch.from_numpy(inside.astype(np.float32))[None].to(self._device)
-        return _array(self._model.encode_regions(features, placed))[0]
+        return np.asarray(_array(self._model.encode_regions(features, placed))[0])
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> FloatArray:

@@ -56,6 +56,7 @@ def make_archive(
         patients=np.arange(studies) if patients is None else patients,
         truth=truth,
         anywhere=truth.any(axis=1),
+        aside=np.zeros_like(truth),
         has_image=np.ones(studies, dtype=bool),
         has_report=np.ones(studies, dtype=bool),
         prior_regions=np.zeros((0, *regions.shape[1:]), dtype=np.float32),
