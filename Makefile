@@ -18,7 +18,7 @@ BENCHMARKS ?= $(sort $(wildcard benchmarks/*.py))
 # `make bench` is a smoke run; `make bench ARGS=` measures at full size.
 BENCH_ARGS = $(if $(filter undefined,$(origin ARGS)),--tiny,$(ARGS))
 
-.PHONY: help setup demo test lint lint-tree format bench lock clean
+.PHONY: help setup demo test lint lint-tree format bench plugins lock clean
 
 help:  ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ format: $(STAMP)  ## Format the code and sort its imports
 
 bench: $(STAMP)  ## Run benchmarks/*.py at tiny size (full size: make bench ARGS=)
 	@for script in $(BENCHMARKS); do echo "== $$script $(BENCH_ARGS)"; $(BIN)/python $$script $(BENCH_ARGS); done
+
+plugins: $(STAMP)  ## Compile the TensorRT plugin's CUDA kernels into build/plugins (needs nvcc)
+	@$(BIN)/edge-retrieve export plugins --out build/plugins $(ARGS)
 
 lock: $(STAMP)  ## Resolve constraints.txt anew (LOCK_PYTHONS="python3.10 python3.11")
 	@$(BIN)/python .ci/lock.py $(or $(LOCK_PYTHONS),python3.10 python3.11) > constraints.txt.new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -71,3 +72,39 @@ def onnx(
     console.print(f"Bundle written to {bundle.path} ({use}).", soft_wrap=True)
     for name, value in figures.items():
         console.print(f"  {name}: {value:.6g}")
+
+
+@export.command()
+@click.option(
+    "--out",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the kernels; earlier ones in it are replaced.",
+)
+@click.option(
+    "--capability",
+    metavar="X.Y",
+    multiple=True,
+    help="A compute capability to compile for; may be repeated (default 8.7, 8.9, 9.0 and 11.0).",
+)
+@click.option("--nvcc", metavar="PATH", default="nvcc", show_default=True, help="The compiler.")
+@json_option
+def plugins(out: Path, capability: tuple[str, ...], nvcc: str, as_json: bool) -> None:
+    """Compile the TensorRT plugin's CUDA kernels, so that no device needs a compiler."""
+    from edge_retrieve.export.plugins.build import ARCHITECTURES, build_kernels, parse_capability
+
+    wanted = tuple(map(parse_capability, capability)) or ARCHITECTURES
+    say(f"Compiling for {len(wanted)} architectures and as PTX …")
+    build = build_kernels(out, architectures=wanted, nvcc=nvcc)
+    if as_json:
+        kernels = [asdict(resources) for resources in build.resources]
+        print_json({"path": str(out), "compiler": build.compiler, "files": build.files, "kernels": kernels})
+        return
+    console = answers()
+    console.print(f"{len(build.files)} files written to {out} by nvcc {build.compiler}.", soft_wrap=True)
+    for name in sorted({resources.kernel for resources in build.resources}):
+        mine = [resources for resources in build.resources if resources.kernel == name]
+        registers = ", ".join(f"{resources.architecture} {resources.registers}" for resources in mine)
+        spilled = sum(resources.spill_stores + resources.spill_loads for resources in mine)
+        console.print(f"  {name}: registers {registers}; {spilled} bytes spilled", soft_wrap=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_retrieve.export.plugins.kernels import PTX_FILE, cubin_file
-from edge_retrieve.runtime.errors import ExportError
+from edge_retrieve.runtime.errors import ConfigError, ExportError
 
 SOURCE = Path(__file__).with_name("roi_align_mean.cu")
 HOST_SOURCE = Path(__file__).with_name("host_launch.cpp")
@@ -104,18 +104,33 @@ def build_kernels(
     resources: list[Resources] = []
     names: list[str] = []
     with tempfile.TemporaryDirectory(prefix="edge-retrieve-plugins-") as scratch:
+        ptx = Path(scratch) / PTX_FILE
+        _run([compiler, *_FLAGS, "-ptx", f"-arch={PTX_ARCHITECTURE}", str(SOURCE), "-o", str(ptx)])
+        # Binaries are made from the PTX: the headers are read once instead of once per architecture, and
+        # what a driver translates for a card without a binary is what the binaries were made of.
         for capability in architectures:
             name, target = cubin_file(capability), f"sm_{capability[0]}{capability[1]}"
-            command = [compiler, *_FLAGS, "-cubin", f"-arch={target}", "-Xptxas=-v", str(SOURCE)]
-            report = _run([*command, "-o", str(Path(scratch) / name)])
-            resources += parse_resources(report)
+            command = [compiler, "-cubin", f"-arch={target}", "-Xptxas=-v", str(ptx)]
+            resources += parse_resources(_run([*command, "-o", str(Path(scratch) / name)]))
             names.append(name)
-        command = [compiler, *_FLAGS, "-ptx", f"-arch={PTX_ARCHITECTURE}", str(SOURCE)]
-        _run([*command, "-o", str(Path(scratch) / PTX_FILE)])
         names.append(PTX_FILE)
         out.mkdir(parents=True, exist_ok=True)
         files = tuple(Path(shutil.move(Path(scratch) / name, out / name)) for name in names)
     return KernelBuild(files, tuple(resources), release.group(1) if release else "unknown")
+
+
+def parse_capability(text: str) -> tuple[int, int]:
+    """Read a compute capability such as ``8.7``.
+
+    Raises
+    ------
+    ConfigError
+        It is written another way.
+    """
+    match = re.fullmatch(r"(\d{1,2})\.(\d)", text)
+    if match is None:
+        raise ConfigError(f"{text!r} is no compute capability", remedy="Write it as 8.7")
+    return int(match.group(1)), int(match.group(2))
 
 
 def parse_resources(report: str) -> tuple[Resources, ...]:

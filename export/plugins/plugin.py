@@ -1,7 +1,7 @@
 """The TensorRT plugin: an ``IPluginV3`` and its creator, for the Python API of TensorRT 10.3 to 11.
 
 TensorRT's classes exist only where TensorRT is installed, and under two names (``tensorrt``,
-``tensorrt_rtx``). So the behaviour stands in two plain classes, and `plugin_types` joins them with the
+``tensorrt_rtx``). So the behaviour stands here in two plain classes, and `registration` joins them with the
 interfaces of the module at hand.
 
 Inputs are features [B, C, h, w] (float32 or float16, channels first or last) and boxes [B, R, 4] (float32,
@@ -11,10 +11,7 @@ it is given and nothing else, so it can be captured in a CUDA graph.
 
 from __future__ import annotations
 
-import importlib
-import types
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,14 +25,18 @@ from edge_retrieve.export.plugins.definition import (
 from edge_retrieve.export.plugins.host import padded_channels
 from edge_retrieve.export.plugins.kernels import Kernels
 from edge_retrieve.export.plugins.launch import FeatureMap, Layout, Precision, Tactic, plan_launch
-from edge_retrieve.runtime.errors import BackendError, MissingExtraError
+from edge_retrieve.runtime.errors import BackendError
 
-_INPUTS = 2
 _FEATURES, _BOXES, _OUTPUT = range(3)
 
 
+def plugin_interfaces(trt: Any) -> tuple[Any, ...]:
+    """Return the interfaces of a plugin that has all three capabilities."""
+    return (trt.IPluginV3, trt.IPluginV3OneCore, trt.IPluginV3OneBuild, trt.IPluginV3OneRuntime)
+
+
 class RoiMeanPlugin:
-    """Behaviour of the plugin; `plugin_types` adds TensorRT's interfaces.
+    """Behaviour of the plugin; `registration.plugin_types` adds TensorRT's interfaces.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class RoiMeanPlugin:
     trt: Any
 
     def __init__(self, kernels: Kernels, fields: RoiMeanFields, tactic: Tactic = Tactic.LANES_16) -> None:
-        for interface in _plugin_interfaces(self.trt):
+        for interface in plugin_interfaces(self.trt):
             interface.__init__(self)
         self.plugin_name, self.plugin_version = PLUGIN_NAME, PLUGIN_VERSION
         self.plugin_namespace = PLUGIN_NAMESPACE
@@ -182,7 +183,7 @@ class RoiMeanPlugin:
 
 
 class RoiMeanCreator:
-    """Behaviour of the creator; `plugin_types` adds TensorRT's interface.
+    """Behaviour of the creator; `registration.plugin_types` adds TensorRT's interface.
 
     Parameters
     ----------
@@ -214,95 +215,3 @@ class RoiMeanCreator:
         """
         values = {field.name: int(np.asarray(field.data).reshape(-1)[0]) for field in fields}
         return self.plugin(self.kernels, RoiMeanFields.parse(values))
-
-
-def _plugin_interfaces(trt: Any) -> tuple[Any, ...]:
-    return (trt.IPluginV3, trt.IPluginV3OneCore, trt.IPluginV3OneBuild, trt.IPluginV3OneRuntime)
-
-
-@cache
-def plugin_types(trt: Any) -> tuple[type[RoiMeanPlugin], type[RoiMeanCreator]]:
-    """Return plugin and creator as classes of one TensorRT module.
-
-    Parameters
-    ----------
-    trt : module
-        ``tensorrt`` or ``tensorrt_rtx``.
-
-    Raises
-    ------
-    BackendError
-        The module is older than ``IPluginV3``.
-    """
-    if not hasattr(trt, "IPluginV3OneRuntime"):
-        raise BackendError(
-            f"version {getattr(trt, '__version__', 'unknown')} has no IPluginV3",
-            where=trt.__name__,
-            remedy="Install TensorRT 10.3 or later",
-        )
-
-    def joined(name: str, bases: tuple[Any, ...], **attributes: Any) -> Any:
-        return types.new_class(name, bases, exec_body=lambda namespace: namespace.update(attributes, trt=trt))
-
-    plugin = joined("RoiMeanPluginV3", (RoiMeanPlugin, *_plugin_interfaces(trt)))
-    creator = joined("RoiMeanCreatorV3", (RoiMeanCreator, trt.IPluginCreatorV3One), plugin=plugin)
-    return plugin, creator
-
-
-def import_tensorrt(name: str = "tensorrt") -> Any:
-    """Return the TensorRT module.
-
-    Parameters
-    ----------
-    name : str
-        ``tensorrt`` or ``tensorrt_rtx``.
-
-    Raises
-    ------
-    MissingExtraError
-        It is not installed, or its libraries do not load.
-    """
-    extra = {"tensorrt": "tensorrt", "tensorrt_rtx": "rtx"}[name]
-    try:
-        return importlib.import_module(name)
-    except (ImportError, OSError) as error:
-        raise MissingExtraError(
-            f"cannot be imported ({error})",
-            where=name,
-            remedy=f'Install it with: pip install "edge-retrieve[{extra}]"',
-        ) from error
-
-
-_registered: list[RoiMeanCreator] = []
-
-
-def register(trt: Any, kernels: Kernels) -> RoiMeanCreator:
-    """Make the plugin known to TensorRT, before a graph is parsed or an engine opened.
-
-    Parameters
-    ----------
-    trt : module
-    kernels : Kernels
-
-    Returns
-    -------
-    RoiMeanCreator
-        Of an earlier call with the same folder, where there was one.
-
-    Raises
-    ------
-    BackendError
-        The name is taken, by another library or with kernels of another folder.
-    """
-    for creator in _registered:
-        if creator.trt is trt and creator.kernels.folder == kernels.folder:
-            return creator
-    creator = plugin_types(trt)[1](kernels)
-    if not trt.get_plugin_registry().register_creator(creator, PLUGIN_NAMESPACE):
-        raise BackendError(
-            f"a plugin of this name is registered already in {trt.__name__}",
-            where=f"{PLUGIN_NAMESPACE}::{PLUGIN_NAME}",
-            remedy="Use one folder of kernels in a process",
-        )
-    _registered.append(creator)  # TensorRT keeps no reference to it
-    return creator

@@ -19,7 +19,6 @@ struct Launched {
 };
 
 int capability[2] = {8, 7};
-std::uintptr_t context = 1;
 std::vector<std::string> loaded;
 std::vector<Launched> launches;
 
@@ -27,11 +26,12 @@ std::vector<Launched> launches;
 
 extern "C" {
 
-// For the tests.
+// For the tests. The context is that of every thread, 0 for none.
+std::size_t fake_context = 1;
 void fake_reset(int major, int minor, std::uintptr_t current) {
   capability[0] = major;
   capability[1] = minor;
-  context = current;
+  fake_context = current;
   loaded.clear();
   launches.clear();
 }
@@ -49,7 +49,7 @@ int cuGetErrorName(int code, const char** name) {
   return 0;
 }
 int cuCtxGetCurrent(void** current) {
-  *current = reinterpret_cast<void*>(context);
+  *current = reinterpret_cast<void*>(fake_context);
   return 0;
 }
 int cuCtxGetId(void* current, unsigned long long* number) {
@@ -58,7 +58,7 @@ int cuCtxGetId(void* current, unsigned long long* number) {
 }
 int cuCtxGetDevice(int* device) {
   *device = 0;
-  return context == 0 ? kNoContext : 0;
+  return fake_context == 0 ? kNoContext : 0;
 }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
   if (attribute != 75 && attribute != 76) return kInvalidValue;
