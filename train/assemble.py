@@ -1,4 +1,4 @@
-"""What a run trains: the model as its objective wants it, compiled where asked for, and its optimiser."""
+"""What a run trains: the model as its objective wants it, compiled where asked for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.train.backbone_tokenizer import load_backbone_tokenizer
 from edge_retrieve.train.config import TrainConfig
 from edge_retrieve.train.model import RraVl
-from edge_retrieve.train.model.towers import StoredBackbones, learning_rate_factor
+from edge_retrieve.train.model.towers import StoredBackbones
 from edge_retrieve.train.objective import ONE_HEAD
 from edge_retrieve.train.tokenizer import train_tokenizer
 
@@ -42,27 +41,6 @@ def build_model(
     if config.objective in ONE_HEAD:
         model.region_head = model.global_head
     return model.to(device, memory_format=torch.channels_last)  # type: ignore[no-any-return, call-overload]
-
-
-def build_optimiser(model: RraVl, weight_decay: float) -> torch.optim.AdamW:
-    """Return AdamW: matrices and kernels decay, biases, norms and scales do not.
-
-    Each group's ``rate`` is the fraction of a stage's learning rate that it is trained with: a pretrained
-    backbone moves slower than what is new. What is frozen is in no group.
-    """
-    groups: dict[tuple[float, float], list[Tensor]] = {(1.0, weight_decay): [], (1.0, 0.0): []}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            decay = weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((learning_rate_factor(model.config, name), decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": parameters, "rate": rate, "weight_decay": decay}
-            for (rate, decay), parameters in groups.items()
-        ],
-        lr=0.0,
-        fused=True,
-    )
 
 
 def compile_towers(model: RraVl, backend: str) -> None:

@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 
 from edge_retrieve.runtime.errors import ConfigError, TrainingError
-from edge_retrieve.train.assemble import build_model, build_optimiser, build_tokenizer, compile_towers
+from edge_retrieve.train.assemble import build_model, build_tokenizer, compile_towers
 from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
 from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json
@@ -29,6 +29,7 @@ from edge_retrieve.train.distributed import (
 from edge_retrieve.train.examples import find_examples, save_examples
 from edge_retrieve.train.log import CONFIG, EPOCHS, STEPS, JsonLines
 from edge_retrieve.train.model.towers import stored_backbones
+from edge_retrieve.train.optimiser import build_optimiser
 from edge_retrieve.train.report import write_report
 from edge_retrieve.train.schedule import (
     EpochPlace,
@@ -114,7 +115,7 @@ class Trainer:
         stored = stored_backbones(saved["model"]) if saved is not None else None
         self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device, stored)
         self.ema = copy.deepcopy(self.model).eval()
-        self.optimiser = build_optimiser(self.model, config.weight_decay)
+        self.optimiser = build_optimiser(self.model, config.optimiser, config.weight_decay)
         # Where the run stands: whole epochs, batches of the next one, and the sums of their losses.
         self.epochs_done, self.steps_done = 0, 0
         self.sums: dict[str, float] = {}
@@ -193,7 +194,7 @@ class Trainer:
                 stage, epoch_of_stage * steps + opened, stage.epochs * steps, config.warmup_steps
             )
             if step == opened:
-                self.optimiser.zero_grad(set_to_none=True)
+                self.optimiser.zero_grad()
             parts = self._add_gradient(stage, epoch, step, move_batch(batch, self.device), 1.0 / gathered)
             for name, value in parts.items():
                 self.sums[name] = self.sums.get(name, 0.0) + value
