@@ -32,7 +32,7 @@ MASK_GRID = 96  # cells a side that grounding is scored on
 # P@5 of a query with fewer relevant cases than 5 could not reach 1 whatever is retrieved.
 MIN_RELEVANT = 5
 # Training phantoms whose boxes are averaged to the prior, and how large they are rendered for it.
-_PRIOR_STUDIES, _PRIOR_SIZE = 64, 128
+_PRIOR_STUDIES, _PRIOR_SIZE = 32, 128
 
 Progress = Callable[[str, int, int], None]
 

@@ -17,7 +17,7 @@ from edge_retrieve.train.evaluate.encoded import EncodedArchive
 from edge_retrieve.train.evaluate.grounding import PhraseScores
 
 # Rises with every change of what is stored or of how it is computed.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def save_phantoms(folder: Path, model: str, studies: int, seed: int, phantoms: EncodedPhantoms) -> Path:
@@ -72,7 +72,7 @@ def load_phantoms(folder: Path, model: str, studies: int, seed: int) -> EncodedP
         return None
     remedy = "Remove it, and it is made again"
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             header = json.loads(str(stored["header"]))
             origin = _origin(model, studies, seed)
             if {name: header.get(name) for name in origin} != origin:

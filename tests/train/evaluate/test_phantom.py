@@ -21,9 +21,10 @@ from edge_retrieve.train.datasets.corpus import FINDINGS
 from edge_retrieve.train.evaluate import phantom
 from edge_retrieve.train.evaluate.archive import EncodedPhantoms
 from edge_retrieve.train.evaluate.boxes import RegionBoxes
+from edge_retrieve.train.evaluate.compare import compare
 from edge_retrieve.train.evaluate.encoded import EncodedArchive
 from edge_retrieve.train.evaluate.grounding import collect
-from edge_retrieve.train.evaluate.phantom import evaluate_phantom
+from edge_retrieve.train.evaluate.phantom import evaluate_phantom, evaluate_phantoms
 from edge_retrieve.train.evaluate.ranking import Direction, Form, score
 from edge_retrieve.train.metrics import METRICS
 
@@ -79,16 +80,20 @@ def random_archive(silent: float, seed: int = 3) -> EncodedArchive:
     return make_archive(cases, regions, patients=np.arange(60) % 40, silent=silent, seed=seed)
 
 
-def evaluate(archive: EncodedArchive, monkeypatch: pytest.MonkeyPatch):
-    """Return the report on an archive put in the place of rendered phantoms, its boxes all right."""
+def as_phantoms(archive: EncodedArchive) -> EncodedPhantoms:
+    """Return an archive as if rendered, its boxes all right, without phrases."""
     corners = np.tile(np.array([0.0, 0.0, 0.5, 0.5]), (len(archive), len(REGIONS), 1))
-    encoded = EncodedPhantoms(
+    return EncodedPhantoms(
         archive,
         archive.truth,
         RegionBoxes(corners, corners, np.ones(corners.shape[:2])),
         collect([], [], []),
     )
-    monkeypatch.setattr(phantom, "encode_archives", lambda *arguments: [encoded])
+
+
+def evaluate(archive: EncodedArchive, monkeypatch: pytest.MonkeyPatch):
+    """Return the report on an archive put in the place of rendered phantoms."""
+    monkeypatch.setattr(phantom, "encode_archives", lambda *arguments: [as_phantoms(archive)])
     return evaluate_phantom(None, studies=len(archive.patients), seeds=[1]).to_json()
 
 
@@ -195,6 +200,34 @@ def test_figures_equal_a_naive_loop(monkeypatch, silent):
         for form in ("conditioned", "unconditioned"):
             expected = naive_figures(archive, direction, form == "conditioned")
             assert retrieval[direction.value][form] == pytest.approx(expected, abs=1e-9), (direction, form)
+
+
+def test_models_are_compared_on_the_same_queries(monkeypatch):
+    random = random_archive(0.0)
+    perfect = np.zeros((60, len(REGIONS), len(FINDINGS) + 1), dtype=np.float32)
+    perfect[..., -1] = 1
+    for study, region, finding in np.argwhere(random.truth):
+        perfect[study, region] = np.eye(perfect.shape[2])[finding]
+    cases = [(int(region), int(finding)) for _, region, finding in random.queries]
+    good = make_archive(cases, perfect, patients=random.patients)
+    encoded = [as_phantoms(good), as_phantoms(random)]
+    monkeypatch.setattr(phantom, "encode_archives", lambda *arguments: encoded)
+    reports = dict(
+        zip(("good", "random"), evaluate_phantoms([None, None], studies=60, seeds=[1]), strict=True)
+    )
+    rows = {(row["direction"], row["form"]): row for row in compare(reports, "good")}
+    (gap,) = [rows["image_to_image", "conditioned"]["reference_minus"]["p_at_5"]]
+    figures = [
+        report.seeds[0].figure(Direction.IMAGE_TO_IMAGE, Form.CONDITIONED) for report in reports.values()
+    ]
+    assert figures[0] == 1.0
+    assert gap["difference"] == pytest.approx(figures[0] - figures[1])
+    assert 0 < gap["interval"][0] <= gap["difference"] <= gap["interval"][1]
+    with pytest.raises(ConfigError, match="no report of better"):
+        compare(reports, "better")
+    other = dict(reports, other=evaluate_phantoms([None, None], studies=61, seeds=[1])[0])
+    with pytest.raises(ConfigError, match="different archives"):
+        compare(other, "good")
 
 
 @dataclass(frozen=True)
