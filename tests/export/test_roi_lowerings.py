@@ -20,6 +20,7 @@ from edge_retrieve.train.config import parse_config
 from edge_retrieve.train.model import RraVl, roi_align, rra_vl
 
 BOUND = 1e-4
+STORED_BOUND = 2e-3  # graphs hold their weights in float16
 CONFIG = parse_config(
     {
         "out": "unused",
@@ -85,7 +86,7 @@ def test_onnx_and_matmul_give_equal_embeddings(
     assert outputs[0].shape == (batch, regions, 24)
     assert np.abs(outputs[0] - outputs[1]).max() <= BOUND
     eager = region_encoder.module(torch.from_numpy(features), torch.from_numpy(feeds["boxes"]))
-    assert np.abs(outputs[0] - eager.detach().numpy()).max() <= BOUND
+    assert np.abs(outputs[0] - eager.detach().numpy()).max() <= STORED_BOUND
 
 
 def test_the_plugin_node_says_all_that_its_creator_needs(graphs: dict[RoiAlign, Path]) -> None:
