@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,24 +151,3 @@ def _finding_map(lesions: LesionMasks, study: int, pose: Pose) -> npt.NDArray[np
         moved = pose.move_image(mask).reshape(MAP_SIDE, factor, MAP_SIDE, factor)
         cells[finding] = np.maximum(cells[finding], moved.mean(axis=(1, 3), dtype=np.float32) / 255.0)
     return cells
-
-
-def iterate_epoch(
-    corpus: Corpus, tokenizer: Tokenizer, bank: TextBank, *, batch: int, limit: int, seed: tuple[int, ...]
-) -> Iterator[Batch]:
-    """Yield the augmented batches of one epoch; the next one is made while the current one is used.
-
-    Equal seeds give equal batches, which is what makes a resumed run equal an uninterrupted one.
-    """
-    order = order_studies(corpus.patients, np.random.default_rng(seed))
-    starts = range(0, len(order) - batch + 1, batch) if len(order) >= batch else range(0, 1)
-    with ThreadPoolExecutor(1) as pool:
-        waiting: Future[Batch] | None = None
-        for step, start in enumerate(starts):
-            rows = order[start : start + batch]
-            following = pool.submit(make_batch, corpus, rows, tokenizer, limit, (*seed, step), bank)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()

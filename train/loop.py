@@ -96,11 +96,12 @@ class Trainer:
         if corpus.label_weights is None and config.uncertain < 1:
             corpus = replace(corpus, label_weights=certainty(corpus.reports, config.uncertain))
         self.config, self.corpus, self.validation, self.processes = config, corpus, validation, processes
-        if config.batch % processes.world:
+        if config.batch % processes.world or (processes.world > 1 and len(corpus) < config.batch):
             raise ConfigError(
-                f"a batch of {config.batch} cannot be shared by {processes.world} processes",
+                f"a batch of {config.batch} of {len(corpus)} studies cannot be shared by "
+                f"{processes.world} processes",
                 where="config.batch",
-                remedy="Use a multiple of the number of processes",
+                remedy="Use a multiple of the number of processes, and at most all studies",
             )
         self.out = Path(config.out).expanduser()
         self.out.mkdir(parents=True, exist_ok=True)

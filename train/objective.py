@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from edge_retrieve.train import losses, peers
+from edge_retrieve.train import image_losses, losses, peers
 from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.config import LossWeights, Objective
 from edge_retrieve.train.datasets.corpus import mirror_positions
@@ -78,15 +78,15 @@ def _of_single_images(encoded: Encoded, batch: Batch, weights: LossWeights) -> d
     if batch.has_boxes is not None:
         predicted, logits, truth = (tensor[batch.has_boxes] for tensor in (predicted, logits, truth))
     if weights.box and len(truth):
-        parts["box"] = weights.box * losses.box_regression(predicted, truth)
+        parts["box"] = weights.box * image_losses.box_regression(predicted, truth)
     if weights.box_score and len(truth):
-        reached = losses.box_iou(predicted.detach(), truth)
+        reached = image_losses.box_iou(predicted.detach(), truth)
         score = torch.nn.functional.binary_cross_entropy_with_logits(logits, reached)
         parts["box_score"] = weights.box_score * score
     if weights.finding_map and batch.finding_map is not None:
         side = image.finding_logits.shape[-2:]
         share = torch.nn.functional.interpolate(batch.finding_map, size=side, mode="area")
-        value = losses.finding_map(image.finding_logits, share)
+        value = image_losses.finding_map(image.finding_logits, share)
         parts["finding_map"] = weights.finding_map * value
     return parts
 
@@ -96,7 +96,7 @@ def _rra_vl(encoded: Encoded, batch: Batch, weights: LossWeights, scale: Tensor)
     mirror = torch.from_numpy(mirror_positions()).to(image.whole.device)
     parts: dict[str, Tensor] = {}
     if weights.region_finding:
-        value = losses.region_finding(image.region_logits, batch.labels)
+        value = image_losses.region_finding(image.region_logits, batch.labels)
         parts["region_finding"] = weights.region_finding * value
     if weights.semantic_global:
         similarity = study_similarity(batch.labels)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from edge_retrieve.train.batches import make_batch
 from edge_retrieve.train.datasets.corpus import Corpus
-from edge_retrieve.train.losses import box_iou
+from edge_retrieve.train.image_losses import box_iou
 from edge_retrieve.train.metrics import precision_at
 from edge_retrieve.train.model import RraVl
 

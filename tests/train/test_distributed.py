@@ -151,5 +151,6 @@ def test_two_processes_equal_one_with_the_joint_batch(outcome: tuple[list, list,
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(config: TrainConfig, corpus: Corpus) -> None:
-    with pytest.raises(ConfigError, match="cannot be shared by 3 processes"):
-        Trainer(config, corpus, corpus, processes=Processes(0, 3))
+    for batch, processes in ((8, 3), (32, 2)):  # no multiple; more than the 24 studies
+        with pytest.raises(ConfigError, match=f"24 studies cannot be shared by {processes} processes"):
+            Trainer(replace(config, batch=batch), corpus, corpus, processes=Processes(0, processes))

@@ -94,7 +94,7 @@ def test_a_sites_folder_trains_for_an_epoch(site: Path, tmp_path: Path) -> None:
 def test_known_boxes_alone_teach_boxes(site: Path, tmp_path: Path) -> None:
     from edge_retrieve.train.batches import make_batch
     from edge_retrieve.train.config import LossWeights
-    from edge_retrieve.train.losses import box_regression
+    from edge_retrieve.train.image_losses import box_regression
     from edge_retrieve.train.objective import _of_single_images
     from edge_retrieve.train.tokenizer import train_tokenizer
 

@@ -1,0 +1,86 @@
+"""Losses of single images, each a pure function: boxes, findings by cell and by region."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def box_regression(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Return the mean L1 distance plus generalised IoU loss of boxes.
+
+    Generalised IoU: Rezatofighi et al. 2019, ``1 - IoU + |C - U| / |C|`` with ``C`` the smallest box
+    around both.
+
+    Parameters
+    ----------
+    predicted, truth : Tensor of shape [..., 4]
+        ``x1, y1, x2, y2`` as fractions.
+    """
+    distance = (predicted - truth).abs().sum(dim=-1)
+    overlap, union = _intersection_union(predicted, truth)
+    hull_low = torch.minimum(predicted[..., :2], truth[..., :2])
+    hull_high = torch.maximum(predicted[..., 2:], truth[..., 2:])
+    hull = (hull_high - hull_low).clamp_min(0).prod(dim=-1).clamp_min(1e-6)
+    generalised = 1 - overlap / union + (hull - union) / hull
+    return (distance + 0.4 * generalised).mean()
+
+
+def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: float = 0.1) -> Tensor:
+    """Return the focal loss of a per-cell classification of findings, each finding counting alike.
+
+    ``-(1 - p)^g log p`` over covered cells and ``-p^g log(1 - p)`` over the others (Lin et al. 2017, eq. 4,
+    without class weights), divided finding by finding by its number of covered cells: a nodule of three
+    cells then weighs as much as an enlarged heart of two hundred.
+
+    Parameters
+    ----------
+    logits : Tensor of shape [B, L, h, w]
+    share : Tensor of shape [B, L, h, w]
+        Share of each cell that the finding covers, 0 to 1.
+    focus : float
+        ``g``.
+    covered : float
+        A cell counts as covered from this share on.
+    """
+    truth = (share >= covered).to(logits.dtype)
+    signed = logits * (2.0 * truth - 1.0)
+    losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
+    cells = truth.sum(dim=(0, 2, 3))
+    by_finding = losses.sum(dim=(0, 2, 3)) / cells.clamp_min(1.0)
+    return by_finding.sum() / (cells > 0).sum().clamp_min(1)
+
+
+def region_finding(logits: Tensor, labels: Tensor, *, focus: float = 2.0) -> Tensor:
+    """Return the focal loss of the findings of each region against what the report states.
+
+    The same form as `finding_map`, per region in place of per cell.
+
+    Parameters
+    ----------
+    logits : Tensor of shape [B, R, L]
+    labels : Tensor of shape [B, R, L]
+        Multi-hot findings present in each region.
+    focus : float
+        ``g``.
+    """
+    signed = logits * (2.0 * labels - 1.0)
+    losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
+    present = labels.sum(dim=(0, 1))
+    by_finding = losses.sum(dim=(0, 1)) / present.clamp_min(1.0)
+    return by_finding.sum() / (present > 0).sum().clamp_min(1)
+
+
+def box_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Return the elementwise intersection over union of boxes [..., 4]."""
+    overlap, union = _intersection_union(first, second)
+    return overlap / union
+
+
+def _intersection_union(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    low = torch.maximum(first[..., :2], second[..., :2])
+    high = torch.minimum(first[..., 2:], second[..., 2:])
+    overlap = (high - low).clamp_min(0).prod(dim=-1)
+    areas = [(box[..., 2:] - box[..., :2]).clamp_min(0).prod(dim=-1) for box in (first, second)]
+    return overlap, (areas[0] + areas[1] - overlap).clamp_min(1e-6)
