@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def build_backbone(architecture: str, *, attention: str, where: str, device: str
         The library cannot make it.
     """
     config = _config(architecture, where)
-    with torch.device(device or "cpu"), _quiet():
+    with torch.device(device) if device else nullcontext(), _quiet():
         for choice in dict.fromkeys((attention, "eager")):
             try:
                 return _without_pooling(config, choice)
