@@ -99,6 +99,7 @@ class DataConfig:
     images: str = ""  # folder of its images where they are another download (MIMIC-CXR-JPG)
     reports: str = ""  # folder or table of its reports where they are another download
     held_out: tuple[str, ...] = ()  # folders of MS-CXR, Chest ImaGenome: their test patients are left out
+    find_boxes: bool = True  # where a data set has no region boxes, take those the shipped bundle finds
     limit: int = 0  # images to train on at most; 0: all
     validation_share: float = 0.05  # fraction of patients to watch where the publisher made no split
     decoded: str = "~/.cache/edge-retrieve/decoded"  # folder for decoded images, reused between runs

@@ -25,6 +25,7 @@ from edge_retrieve.train.datasets.corpus import (
 )
 from edge_retrieve.train.datasets.decoded import DecodedCache, DecodedImage
 from edge_retrieve.train.datasets.disk_rows import ArrayWriter, TextRows, TextWriter
+from edge_retrieve.train.datasets.found_boxes import BoxFinder
 from edge_retrieve.train.datasets.records import StudyRecord, is_frontal
 
 
@@ -55,14 +56,22 @@ class CorpusWriter:
     keep_unknown_views : bool
         Take images of which neither the data set nor the file says that they are frontal. Right for a
         site's folder of frontal pictures, wrong for a mixed archive.
+    finder : BoxFinder, optional
+        Finds the region boxes of images for which the data set has none.
     on_skip : callable, optional
         Told of every image that is left out.
     """
 
     def __init__(
-        self, cache: DecodedCache, *, keep_unknown_views: bool = False, on_skip: OnSkip | None = None
+        self,
+        cache: DecodedCache,
+        *,
+        keep_unknown_views: bool = False,
+        finder: BoxFinder | None = None,
+        on_skip: OnSkip | None = None,
     ) -> None:
         self._cache, self._keep_unknown, self._on_skip = cache, keep_unknown_views, on_skip
+        self._finder = finder
         self._rows: list[int] = []
         self._patients: list[int] = []
         self._identities: dict[str, int] = {}
@@ -106,6 +115,8 @@ class CorpusWriter:
             shown = "lateral" if frontal is False else "unknown"
             return self._skip(record, f"its view is {shown}")
         boxes, known = place_boxes(record, image, self._cache.size)
+        if self._finder is not None and not known.any():
+            boxes, known = self._finder.find(image.row)
         labels, texts = supervise([record.report])
         self._rows.append(image.row)
         self._patients.append(self._identities.setdefault(record.patient, len(self._identities)))

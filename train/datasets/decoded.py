@@ -83,6 +83,7 @@ class DecodedCache:
                 # What a killed run wrote and did not enter is overwritten.
                 os.truncate(self._pixels, self._rows * size * size)
                 self._stream = opened.enter_context(self._pixels.open("ab"))
+                self._reader = opened.enter_context(self._pixels.open("rb"))
             except (OSError, sqlite3.Error) as error:
                 raise self._damaged(str(error)) from error
             self._opened = opened.pop_all()
@@ -92,6 +93,10 @@ class DecodedCache:
         self._connection.execute(
             "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, row INTEGER, width INTEGER, "
             "height INTEGER, view TEXT, reason TEXT)"
+        )
+        self._connection.execute(
+            "CREATE TABLE IF NOT EXISTS boxes (row INTEGER, finder TEXT, boxes BLOB, "
+            "PRIMARY KEY (row, finder))"
         )
         last = self._connection.execute("SELECT max(row) FROM images").fetchone()[0]
         rows = 0 if last is None else int(last) + 1
@@ -181,6 +186,26 @@ class DecodedCache:
         except (OSError, sqlite3.Error) as error:
             raise self._damaged(str(error)) from error
         self._waiting = []
+
+    def read(self, row: int) -> npt.NDArray[np.uint8]:
+        """Return one image, shape [S, S], also one that is not on disk yet."""
+        self._stream.flush()
+        self._reader.seek(row * self.size * self.size)
+        data = self._reader.read(self.size * self.size)
+        return np.frombuffer(data, dtype=np.uint8).reshape(self.size, self.size)
+
+    def boxes_of(self, row: int, finder: str) -> npt.NDArray[np.float32] | None:
+        """Return the boxes and scores [29, 5] that a finder found in an image, None if it was not asked."""
+        found = self._connection.execute(
+            "SELECT boxes FROM boxes WHERE row = ? AND finder = ?", (row, finder)
+        ).fetchone()
+        return None if found is None else np.frombuffer(found[0], dtype=np.float32).reshape(-1, 5)
+
+    def keep_boxes(self, row: int, finder: str, boxes: npt.NDArray[np.float32]) -> None:
+        """Keep what a finder found, shape [29, 5]; on disk with the next flush, never before its image."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO boxes VALUES (?, ?, ?)", (row, finder, boxes.astype(np.float32).tobytes())
+        )
 
     def pixels(self, rows: npt.NDArray[np.int64]) -> PixelRows:
         """Return the images in some rows as a sequence, not loaded until each is asked for."""

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_retrieve.runtime.bundle import load_bundle
+from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import ConfigError, DataSetError
 from edge_retrieve.train.config import DataConfig, Source
 from edge_retrieve.train.datasets import chest_imagenome, ms_cxr
@@ -14,6 +16,7 @@ from edge_retrieve.train.datasets.building import CorpusWriter, Skipped
 from edge_retrieve.train.datasets.chexpert import read_chexpert, read_chexpert_5x200
 from edge_retrieve.train.datasets.corpus import Corpus
 from edge_retrieve.train.datasets.decoded import DecodedCache
+from edge_retrieve.train.datasets.found_boxes import BoxFinder
 from edge_retrieve.train.datasets.iu_xray import read_iu_xray
 from edge_retrieve.train.datasets.mimic_cxr import read_mimic_cxr
 from edge_retrieve.train.datasets.nih import read_nih
@@ -111,6 +114,8 @@ def load_corpora(
     ------
     ConfigError
         The source is for evaluation only, or has no root.
+    BackendError
+        Boxes are to be found and no engine is installed.
     DataSetError
         A file is missing or damaged, or nothing is left to train on.
     """
@@ -153,9 +158,12 @@ def _load_read(config: DataConfig, image_size: int, progress: Progress | None) -
             reason = skipped.reason.replace("\n", " ")
             listed.write(f"{skipped.image}\t{reason}\n")
 
+        finder = None
+        if config.find_boxes:
+            finder = BoxFinder(cache, lambda: stack.enter_context(Encoder(load_bundle())))
         writers = {
             split: stack.enter_context(
-                CorpusWriter(cache, keep_unknown_views=reader.keep_unknown_views, on_skip=skip)
+                CorpusWriter(cache, keep_unknown_views=reader.keep_unknown_views, finder=finder, on_skip=skip)
             )
             for split in (Split.TRAIN, Split.VAL)
         }
