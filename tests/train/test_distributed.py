@@ -119,7 +119,7 @@ def outcome(config: TrainConfig, corpus: Corpus, tmp_path: Path) -> tuple[list, 
         text=True,
         check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=240,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     model.eval()
