@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.model import RraVl
 
 
@@ -66,8 +67,8 @@ class _TextEncoder(nn.Module):
 
 
 def feature_channels(model: RraVl) -> int:
-    """Return the channels of the exported feature map: values, weighted values and saliences."""
-    return 2 * model.config.feature_channels + model.config.salience_heads
+    """Return the channels of the exported feature map: values, weighted values, saliences and findings."""
+    return 2 * model.config.feature_channels + model.config.salience_heads + len(Finding)
 
 
 def build_graphs(model: RraVl) -> tuple[Graph, Graph, Graph]:
