@@ -6,7 +6,8 @@ from itertools import combinations
 import pytest
 
 from edge_retrieve.runtime.errors import ConfigError
-from edge_retrieve.train.phantom.sampling import Split, Variant, conflicts, sample_archive
+from edge_retrieve.runtime.findings import Finding
+from edge_retrieve.train.phantom.sampling import Density, Split, Variant, conflicts, sample_archive
 from edge_retrieve.train.phantom.spec import PLACEMENTS
 
 
@@ -95,3 +96,18 @@ def test_variants_are_what_they_say(plan):
 def test_senseless_numbers_are_refused(studies, seed):
     with pytest.raises(ConfigError, match=r"archive needs|not negative"):
         sample_archive(studies, seed)
+
+
+def test_a_crowded_archive_shows_more_and_still_nothing_that_conflicts():
+    crowded = sample_archive(600, 4, split=Split.TRAIN, density=Density.CROWDED)
+    usual = sample_archive(600, 4, split=Split.TRAIN)
+    counts = [sum(len(study.spec.lesions) for study in archive) / 600 for archive in (crowded, usual)]
+    assert counts[0] > 1.7 * counts[1]
+    for study in crowded:
+        pairs = [(lesion.finding, lesion.region) for lesion in study.spec.lesions]
+        assert not any(conflicts(a, b) for n, a in enumerate(pairs) for b in pairs[:n])
+    shares = [
+        sum(lesion.finding is Finding.NODULE for study in archive for lesion in study.spec.lesions) / 600
+        for archive in (crowded, usual)
+    ]
+    assert shares[0] > 2 * shares[1]
