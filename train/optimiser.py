@@ -46,7 +46,7 @@ def orthogonalise(matrix: Tensor) -> Tensor:
     for _ in range(_ROUNDS):
         gram = x @ x.t()
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    return x.t() if tall else x
+    return torch.as_tensor(x.t() if tall else x)
 
 
 class Muon(torch.optim.Optimizer):

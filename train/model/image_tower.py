@@ -63,7 +63,7 @@ class ImageTower(nn.Module):
             nn.BatchNorm2d(stem),
             nn.ReLU(inplace=True),
         )
-        stages = []
+        stages: list[nn.Module] = []
         inputs = stem
         for width, depth in zip(config.widths, config.depths, strict=True):
             blocks = [
