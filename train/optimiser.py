@@ -150,7 +150,7 @@ def build_optimiser(model: RraVl, kind: OptimiserKind, weight_decay: float) -> O
         if not parameter.requires_grad:
             continue
         rate = learning_rate_factor(model.config, name)
-        if name in hidden and rate == 1.0:
+        if name in hidden:
             orthogonal.append(parameter)
         else:
             decay = weight_decay if parameter.ndim > 1 else 0.0
@@ -167,8 +167,18 @@ def build_optimiser(model: RraVl, kind: OptimiserKind, weight_decay: float) -> O
 
 
 def _hidden_weights(model: RraVl) -> set[str]:
+    pretrained = tuple(
+        prefix
+        for folder, prefix in (
+            (model.config.image_backbone, "image_tower.backbone."),
+            (model.config.text_backbone, "text_tower.encoder."),
+        )
+        if folder
+    )
     return {
         f"{name}.weight"
         for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d)) and name not in _READ_OUTS
+        if isinstance(module, (nn.Linear, nn.Conv2d))
+        and name not in _READ_OUTS
+        and not name.startswith(pretrained)
     }

@@ -56,11 +56,11 @@ class RegionLocalizer(nn.Module):
         down = torch.linspace(-_OVERREACH, 1 + _OVERREACH, height, device=features.device)
         # One product gives both coordinates of every edge; each edge then keeps the one it is about.
         grid = torch.stack([across.repeat(height), down.repeat_interleave(width)], dim=1)
-        points = torch.matmul(attention, grid).reshape(len(attention), len(REGIONS), 4, 2)
+        points = torch.matmul(attention, grid).reshape(attention.shape[0], len(REGIONS), 4, 2)
         edges = [points[..., 0, 0], points[..., 1, 1], points[..., 2, 0], points[..., 3, 1]]
         boxes = torch.stack(edges, dim=-1).clamp(0.0, 1.0)
         # The score judges what was found and does not bend it.
-        looked_at = attention.detach().reshape(len(attention), len(REGIONS), 4, -1).mean(dim=2)
+        looked_at = attention.detach().reshape(attention.shape[0], len(REGIONS), 4, -1).mean(dim=2)
         pooled = torch.matmul(looked_at, hidden.detach().float().flatten(2).transpose(1, 2))
         logits = self.score(pooled).squeeze(-1) + self.score_bias
         return boxes, logits
