@@ -47,9 +47,9 @@ def test_conditioning_finds_the_finding_in_its_region(report: PhantomReport) -> 
     for direction in (Direction.IMAGE_TO_IMAGE, Direction.IMAGE_TO_TEXT):
         conditioned, unconditioned = (figures.figure(direction, form) for form in Form)
         # A small archive holds few relevant cases: the bounds are below those met on 1,000 studies.
-        assert conditioned >= 0.5
+        assert conditioned >= 0.7
         assert conditioned >= 1.5 * unconditioned
-    assert figures.region_iou >= 0.75
+    assert figures.region_iou >= 0.87
 
 
 @pytest.mark.skipif(not REAL_CASES.is_file(), reason=f"the real X-rays are not at {REAL_CASES.parent}")
