@@ -19,6 +19,7 @@ from edge_retrieve.export.graphs import Graph, build_graphs, feature_channels
 from edge_retrieve.export.parity import measure_parity
 from edge_retrieve.runtime.bundle import Bundle, Manifest, inspect_bundle, write_bundle
 from edge_retrieve.runtime.errors import ExportError
+from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.checkpoint import TrainedModel, load_trained
 
 OPSET = 18
@@ -101,6 +102,7 @@ def _manifest(
         embedding_dim=config.embedding_dim,
         feature_channels=feature_channels(trained.model),
         feature_stride=trained.model.feature_stride,
+        finding_channels=tuple(finding.value for finding in Finding),
         max_text_tokens=config.max_text_tokens,
         training_data=training_data,
         evaluation=evaluation,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
@@ -14,6 +14,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, Box, boxes_to_array
 from edge_retrieve.runtime.backends import Backend, Runner, open_runner
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import BackendError, QueryError
+from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.preprocess.letterbox import Letterbox, letterbox
 from edge_retrieve.runtime.preprocess.types import FloatImage
 from edge_retrieve.runtime.tokenizer import TextTokenizer
@@ -63,6 +64,8 @@ class ImageEncoding:
     letterbox : Letterbox
     width, height : int
         Of the source image, pixels.
+    findings : mapping of Finding to float32 array of shape [h, w]
+        Probability of a finding in each cell of the feature map; empty where the model does not tell.
     """
 
     features: FloatArray
@@ -73,6 +76,29 @@ class ImageEncoding:
     letterbox: Letterbox
     width: int
     height: int
+    findings: Mapping[Finding, FloatArray] = field(default_factory=dict)
+
+
+def finding_probabilities(features: FloatArray, channels: Sequence[str]) -> dict[Finding, FloatArray]:
+    """Return the probability of each finding in each cell from the odds in a feature map's last channels.
+
+    Parameters
+    ----------
+    features : float32 array of shape [C, h, w]
+    channels : sequence of str
+        `Manifest.finding_channels`; a finding that this release does not know is left out.
+
+    Returns
+    -------
+    dict of Finding to float32 array of shape [h, w]
+    """
+    known = {finding.value: finding for finding in Finding}
+    odds = features[len(features) - len(channels) :]
+    return {
+        known[name]: np.asarray(each / (1.0 + each), dtype=np.float32)
+        for name, each in zip(channels, odds, strict=True)
+        if name in known
+    }
 
 
 class Encoder:
@@ -204,6 +230,7 @@ class Encoder:
                     letterbox=image.letterbox,
                     width=image.width,
                     height=image.height,
+                    findings=finding_probabilities(features[n], self.bundle.manifest.finding_channels),
                 )
             )
         return encodings

@@ -1,9 +1,10 @@
-"""Where on an image a phrase is, from the region encoder alone.
+"""Where on an image a phrase is.
 
-Square windows of three sizes are probed on a grid over the encoded image, as any drawn box would be. The
-mean cosine of a place's windows with the phrase is its similarity. A phrase also says where to look: its
-map is weighted by the boxes that the model found for the regions it names. The image tower runs once for
-any number of phrases.
+A phrase that states findings is where the model sees those findings, cell by cell. For any other phrase,
+and for models that do not tell findings apart, square windows of three sizes are probed on a grid over the
+encoded image, as any drawn box would be; the mean cosine of a place's windows with the phrase is its
+similarity. A phrase also says where to look: its map is weighted by the boxes that the model found for the
+regions it names. The image tower runs once for any number of phrases.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.encoder import ImageEncoding
-from edge_retrieve.runtime.findings import Assertion
+from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.reports import parse_report
 
 FloatArray = npt.NDArray[np.float32]
@@ -82,11 +83,13 @@ def phrase_maps(
     encoding: ImageEncoding,
     phrases: FloatArray,
     regions: Sequence[Sequence[Region]],
+    findings: Sequence[Sequence[Finding]] | None = None,
 ) -> list[PhraseMap]:
-    """Return where phrases are, given the regions that each is about.
+    """Return where phrases are, given the regions that each is about and the findings that it states.
 
-    Negative similarity counts as none. The rest is multiplied by `region_weights` and divided by its
-    highest value, so that one threshold means the same for a faint and for a plain finding.
+    What a place shows of a phrase is the highest probability of its findings there, or its similarity, of
+    which negative values count as none. It is multiplied by `region_weights` and divided by the highest
+    value, so that one threshold means the same for a faint and for a plain finding.
 
     Parameters
     ----------
@@ -97,10 +100,24 @@ def phrase_maps(
         Unit embeddings of the phrases.
     regions : T sequences of Region
         As the reader set them or as `regions_named` finds them; an empty one leaves the whole image open.
+    findings : T sequences of Finding, optional
+        As `findings_named` finds them; a phrase without any that the model tells apart is compared as a
+        whole.
     """
+    told = [
+        [finding for finding in each if finding in encoding.findings]
+        for each in (findings if findings is not None else [()] * len(regions))
+    ]
     weights = np.stack([region_weights(encoding, each) for each in regions])
-    probed = np.asarray((weights > _LEAST_WEIGHT).any(axis=0))
-    similar = np.maximum(_similarities(encoder, encoding, phrases, probed), 0.0) * weights
+    similar = np.zeros_like(weights)
+    whole = [n for n, each in enumerate(told) if not each]
+    if whole:
+        probed = np.asarray((weights[whole] > _LEAST_WEIGHT).any(axis=0))
+        similar[whole] = np.maximum(_similarities(encoder, encoding, phrases[whole], probed), 0.0)
+    for n, each in enumerate(told):
+        if each:
+            similar[n] = _on_grid(encoding, np.max([encoding.findings[finding] for finding in each], axis=0))
+    similar *= weights
     peaks = similar.max(axis=(1, 2))
     scaled = similar / np.maximum(peaks, np.finfo(np.float32).tiny)[:, None, None]
     return [
@@ -120,6 +137,17 @@ def regions_named(phrase: str) -> tuple[Region, ...]:
     }
     named = stated or {region for sentence in sentences for region in sentence.regions}
     return tuple(region for region in REGIONS if region in named)
+
+
+def findings_named(phrase: str) -> tuple[Finding, ...]:
+    """Return the findings that a phrase states or suspects; those it denies are none."""
+    named = {
+        mention.finding
+        for sentence in parse_report(phrase).sentences
+        for mention in sentence.mentions
+        if mention.assertion is not Assertion.ABSENT
+    }
+    return tuple(finding for finding in Finding if finding in named)
 
 
 def region_weights(encoding: ImageEncoding, regions: Sequence[Region]) -> FloatArray:
@@ -168,6 +196,22 @@ def _similarities(
     maps = np.zeros((len(phrases), GRID, GRID), dtype=np.float32)
     maps[:, probed] = cosines.reshape(len(phrases), len(WINDOWS), len(places)).mean(axis=1)
     return maps
+
+
+def _on_grid(encoding: ImageEncoding, cells: FloatArray) -> FloatArray:
+    """Return values [h, w] of the feature map's cells at the grid's places, bilinear, shape [24, 24]."""
+    ys, xs = _centres(encoding)
+    corner = encoding.letterbox.to_model(Box(float(xs[0]), float(ys[0]), float(xs[-1]), float(ys[-1])))
+    height, width = cells.shape
+    down = _between(np.linspace(corner.y1, corner.y2, GRID) / encoding.letterbox.size * height, height)
+    across = _between(np.linspace(corner.x1, corner.x2, GRID) / encoding.letterbox.size * width, width)
+    return np.asarray(down @ cells @ across.T, dtype=np.float32)
+
+
+def _between(positions: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:
+    """Return the weights [P, length] of cells for linear interpolation; cell c is centred at c + 0.5."""
+    distance = np.clip(positions - 0.5, 0.0, length - 1.0)[:, None] - np.arange(length)
+    return np.maximum(1.0 - np.abs(distance), 0.0)
 
 
 def _centres(encoding: ImageEncoding) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -52,6 +52,14 @@ def test_conditioning_finds_the_finding_in_its_region(report: PhantomReport) -> 
     assert figures.region_iou >= 0.87
 
 
+@pytest.mark.slow
+def test_a_sentence_is_found_where_its_finding_is(report: PhantomReport) -> None:
+    grounding = report.to_json()["grounding"]
+    assert grounding["cnr"] >= 1.7
+    assert grounding["miou"] >= 0.40
+    assert grounding["pointing"] >= 0.85
+
+
 @pytest.mark.skipif(not REAL_CASES.is_file(), reason=f"the real X-rays are not at {REAL_CASES.parent}")
 def test_it_finds_the_lungs_on_real_xrays(encoder) -> None:
     figures = evaluate_regions(REAL_CASES, encoder).to_json()

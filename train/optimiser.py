@@ -1,6 +1,6 @@
 """The optimiser: orthogonalised momentum for hidden matrices and kernels, AdamW for all else.
 
-On phantoms, three epochs with it reach a conditioned P@5 that AdamW alone needs thirteen for.
+docs/model.md has what it is worth against AdamW alone: after three epochs, more than twice the P@5.
 """
 
 from __future__ import annotations

@@ -239,6 +239,9 @@ class Manifest:
         Every ONNX form of every graph, the default ones above included; empty where there are no others.
     parity : tuple of FormParity
     calibration : Calibration, optional
+    finding_channels : tuple of str
+        Findings whose odds, cell by cell, are the last channels of the feature map, in this order; empty
+        where the model has none.
     engines : tuple of Engine
     signature : Signature, optional
         Over all the rest; absent from an unsigned bundle.
@@ -264,5 +267,6 @@ class Manifest:
     forms: tuple[GraphForm, ...] = field(default=(), metadata=_OPTIONAL)
     parity: tuple[FormParity, ...] = field(default=(), metadata=_OPTIONAL)
     calibration: Calibration | None = field(default=None, metadata=_OPTIONAL)
+    finding_channels: tuple[str, ...] = field(default=(), metadata=_OPTIONAL)
     engines: tuple[Engine, ...] = field(default=(), metadata=_OPTIONAL)
     signature: Signature | None = field(default=None, metadata=_OPTIONAL)

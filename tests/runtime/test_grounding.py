@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.encoder import Encoder
+from edge_retrieve.runtime.encoder import Encoder, finding_probabilities
+from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.grounding import (
     EDGE,
     GRID,
     WINDOWS,
+    findings_named,
     phrase_maps,
     region_weights,
     regions_named,
@@ -103,3 +107,55 @@ def test_nothing_alike_is_an_empty_map(encoder, encoding) -> None:
 )
 def test_a_phrase_names_the_regions_of_its_findings(phrase, regions) -> None:
     assert regions_named(phrase) == regions
+
+
+def test_odds_of_the_last_channels_become_probabilities() -> None:
+    features = np.exp(np.random.default_rng(1).standard_normal((5, 3, 4))).astype(np.float32)
+    found = finding_probabilities(features, ["nodule", "not known here", "rib fracture"])
+    assert set(found) == {Finding.NODULE, Finding.RIB_FRACTURE}
+    np.testing.assert_allclose(found[Finding.NODULE], 1 / (1 + np.exp(-np.log(features[2]))), rtol=1e-5)
+    np.testing.assert_allclose(found[Finding.RIB_FRACTURE], features[4] / (1 + features[4]), rtol=1e-5)
+    assert finding_probabilities(features, []) == {}
+
+
+def test_a_phrase_that_states_a_finding_is_where_the_finding_is_seen(encoder, encoding, phrases) -> None:
+    side = encoding.features.shape[-1]
+    cells = np.zeros((side, side), dtype=np.float32)
+    cells[side // 2 - 1, side // 4] = 0.8
+    seen = replace(encoding, findings={Finding.NODULE: cells, Finding.MASS: np.zeros_like(cells)})
+    stated = [[Finding.MASS, Finding.NODULE], [Finding.PLEURAL_EFFUSION]]
+    found, compared = phrase_maps(encoder, seen, phrases, [[], []], stated)
+    row, column = np.unravel_index(found.values.argmax(), found.values.shape)
+    x, y = centre(int(row), int(column))
+    # The image is letterboxed: bars above and below, none beside it.
+    assert x / WIDTH == pytest.approx((side // 4 + 0.5) / side, abs=1 / GRID)
+    bar = (WIDTH - HEIGHT) / 2
+    assert (y + bar) / WIDTH == pytest.approx((side // 2 - 0.5) / side, abs=1 / GRID)
+    assert 0.3 < found.peak <= 0.8
+    # A finding that the model does not tell is compared as any phrase.
+    (whole,) = phrase_maps(encoder, encoding, phrases[1:], [[]])
+    np.testing.assert_allclose(compared.values, whole.values, atol=1e-6)
+
+
+def test_values_between_cells_are_interpolated(encoder, encoding, phrases) -> None:
+    side = encoding.features.shape[-1]
+    slope = np.tile(np.arange(side, dtype=np.float32)[:, None] / side, (1, side))
+    seen = replace(encoding, findings={Finding.NODULE: slope})
+    (found,) = phrase_maps(encoder, seen, phrases[:1], [[]], [[Finding.NODULE]])
+    bar = (WIDTH - HEIGHT) / 2
+    for row in range(GRID):
+        position = (centre(row, 0)[1] + bar) / WIDTH * side - 0.5
+        expected = np.interp(position, np.arange(side), slope[:, 0]) / found.peak
+        np.testing.assert_allclose(found.values[row], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "findings"),
+    [
+        ("Nodule in the right upper lobe.", {Finding.NODULE}),
+        ("No pleural effusion.", set()),
+        ("Possible left rib fracture, no pneumothorax.", {Finding.RIB_FRACTURE}),
+    ],
+)
+def test_a_phrase_names_the_findings_it_does_not_deny(phrase: str, findings: set[Finding]) -> None:
+    assert set(findings_named(phrase)) == findings

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region, boxes_to_array
 from edge_retrieve.runtime.encoder import FloatArray, ImageEncoding, PreparedImage
 from edge_retrieve.runtime.findings import Finding
-from edge_retrieve.runtime.grounding import phrase_maps, region_weights, regions_named
+from edge_retrieve.runtime.grounding import findings_named, phrase_maps, region_weights, regions_named
 from edge_retrieve.runtime.preprocess import letterbox
 from edge_retrieve.train.datasets.corpus import FINDINGS, supervise
 from edge_retrieve.train.evaluate.boxes import RegionBoxes
@@ -150,7 +150,8 @@ class _Pass:
             return []
         places = list(masks)
         about = [regions_named(self._texts.said[n][place]) for place in places]
-        maps = phrase_maps(self._encoder, encoding, self._texts.region_texts[n, places], about)
+        stated = [findings_named(self._texts.said[n][place]) for place in places]
+        maps = phrase_maps(self._encoder, encoding, self._texts.region_texts[n, places], about, stated)
         figures = []
         for place, regions, found in zip(places, about, maps, strict=True):
             shown, mask = _enlarged(found.values), masks[place]

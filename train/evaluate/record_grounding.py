@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import Box
 from edge_retrieve.runtime.encoder import FloatArray, ImageEncoding
 from edge_retrieve.runtime.errors import ArchiveError
-from edge_retrieve.runtime.grounding import phrase_maps, region_weights, regions_named
+from edge_retrieve.runtime.grounding import findings_named, phrase_maps, region_weights, regions_named
 from edge_retrieve.train.datasets.records import StudyRecord
 from edge_retrieve.train.evaluate.encoded import StudyEncoder
 from edge_retrieve.train.evaluate.grounding import (
@@ -81,7 +81,8 @@ def _ground(encoder: StudyEncoder, encoding: ImageEncoding, record: StudyRecord)
     if not texts:
         return []
     about = [regions_named(text) for text in texts]
-    maps = phrase_maps(encoder, encoding, encoder.encode_texts(texts), about)
+    stated = [findings_named(text) for text in texts]
+    maps = phrase_maps(encoder, encoding, encoder.encode_texts(texts), about, stated)
     figures = []
     for text, regions, found in zip(texts, about, maps, strict=True):
         alone = _enlarged(region_weights(encoding, regions))

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from edge_retrieve.runtime.anatomy import Box, boxes_to_array
-from edge_retrieve.runtime.encoder import FloatArray, ImageEncoding, PreparedImage
+from edge_retrieve.runtime.encoder import FloatArray, ImageEncoding, PreparedImage, finding_probabilities
+from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.model import RraVl
 from edge_retrieve.train.tokenizer import tokenize
 
@@ -80,6 +81,7 @@ class TorchEncoder:
                 letterbox=image.letterbox,
                 width=image.width,
                 height=image.height,
+                findings=finding_probabilities(features[n], [finding.value for finding in Finding]),
             )
             for n, image in enumerate(images)
         ]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.config import ModelConfig
 from edge_retrieve.train.model.backbone_folder import (
     Pretrained,
@@ -116,11 +116,15 @@ class ImageBackbone(nn.Module):
 
         Raises
         ------
-        RuntimeError
-            They are of another one (the kind that ``load_state_dict`` raises).
+        TrainingError
+            They are of another one.
         """
         if read_spec(state) != self.spec:
-            raise RuntimeError("the image backbone of the checkpoint is another model")
+            raise TrainingError(
+                "the image backbone of the checkpoint is another model",
+                where="config.model.image_backbone",
+                remedy="Name the folder that the checkpoint was trained from",
+            )
 
 
 def read_spec(state: Tensor) -> ImageBackboneSpec:

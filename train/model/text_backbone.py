@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.config import ModelConfig
 from edge_retrieve.train.model.backbone_folder import backbone_folder, build_backbone, load_backbone
 from edge_retrieve.train.model.text_tower import TextTower
@@ -62,11 +62,15 @@ class PretrainedTextTower(TextTower):
 
         Raises
         ------
-        RuntimeError
-            They are of another one (the kind that ``load_state_dict`` raises).
+        TrainingError
+            They are of another one.
         """
         if read_text_architecture(state) != self.architecture:
-            raise RuntimeError("the text backbone of the checkpoint is another model")
+            raise TrainingError(
+                "the text backbone of the checkpoint is another model",
+                where="config.model.text_backbone",
+                remedy="Name the folder that the checkpoint was trained from",
+            )
 
 
 def read_text_architecture(state: Tensor) -> str:

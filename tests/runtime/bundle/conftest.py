@@ -53,6 +53,7 @@ def full(folder):
             ),
             parity=(FormParity(Precision.FP16, True, {"cosine": 0.9999}, {"cosine": 0.9995}),),
             calibration=Calibration("minmax", "200 synthetic phantoms", 200),
+            finding_channels=("nodule", "mass"),
             engines=(
                 Engine(
                     "engine.plan", Graph.TEXT_ENCODER, Precision.FP16, "tensorrt-rtx", "1.2.0", ("8.9", "9.0")
