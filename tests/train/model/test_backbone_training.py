@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.checkpoint import load_trained
 from edge_retrieve.train.config import OptimiserKind, TrainConfig, parse_config
 from edge_retrieve.train.datasets.corpus import Corpus
@@ -101,7 +101,7 @@ def test_a_checkpoint_needs_no_folder(
 def test_weights_of_another_backbone_are_refused(vision_folder: Folders) -> None:
     first = RraVl(vision_folder("vit").config(), 50)
     second = RraVl(vision_folder("convnext").config(), 50)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(TrainingError, match="another model"):
         second.load_state_dict(first.state_dict())
 
 
