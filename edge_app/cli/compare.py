@@ -9,7 +9,7 @@ import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
 from edge_retrieve.edge_app.cli.group import named_extras
-from edge_retrieve.edge_app.cli.options import json_option
+from edge_retrieve.edge_app.cli.options import json_option, seeds_option, studies_option
 from edge_retrieve.runtime.errors import ConfigError
 
 
@@ -26,24 +26,8 @@ from edge_retrieve.runtime.errors import ConfigError
     "--without", metavar="LOSS", multiple=True, help="Train rra_vl without a loss too; may be repeated."
 )
 @click.option("--ablate-all", is_flag=True, help="Leave out every loss of the configuration, one at a time.")
-@click.option(
-    "--studies",
-    metavar="N",
-    type=click.IntRange(2),
-    default=1000,
-    show_default=True,
-    help="Test studies per seed.",
-)
-@click.option(
-    "--seed",
-    "seeds",
-    metavar="S",
-    multiple=True,
-    type=click.IntRange(0),
-    default=(101, 102, 103),
-    show_default=True,
-    help="Seed of a test archive; may be repeated.",
-)
+@studies_option
+@seeds_option
 @json_option
 def compare(
     config: Path,

@@ -15,7 +15,9 @@ from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
     bundle_option,
     json_option,
+    seeds_option,
     setting_options,
+    studies_option,
 )
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import load_bundle, read_trust
@@ -33,24 +35,6 @@ DATASETS = (
     "padchest_gr", "vindr_cxr", "nih", "iu_xray", "site",
 )  # fmt: skip
 
-_studies_option = click.option(
-    "--studies",
-    metavar="N",
-    type=click.IntRange(2),
-    default=1000,
-    show_default=True,
-    help="Studies per seed.",
-)
-_seed_option = click.option(
-    "--seed",
-    "seeds",
-    metavar="S",
-    multiple=True,
-    type=click.IntRange(0),
-    default=(101, 102, 103),
-    show_default=True,
-    help="Seed of a test archive; may be repeated.",
-)
 _encoded_option = click.option(
     "--encoded",
     metavar="DIR",
@@ -89,8 +73,8 @@ def evaluate() -> None:
 
 @evaluate.command()
 @bundle_option
-@_studies_option
-@_seed_option
+@studies_option
+@seeds_option
 @_encoded_option
 @_out_option
 @setting_options(*MODEL_SETTINGS)
@@ -119,8 +103,8 @@ def phantom(
 @click.argument("cases", metavar="[CASES]", required=False, type=click.Path(path_type=Path))
 @_dataset_options
 @bundle_option
-@_studies_option
-@_seed_option
+@studies_option
+@seeds_option
 @_encoded_option
 @_out_option
 @setting_options(*MODEL_SETTINGS)

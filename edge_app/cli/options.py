@@ -37,6 +37,24 @@ key_option = click.option(
 )
 # The settings of the commands that run a model.
 MODEL_SETTINGS = ("backend", "require_gpu", "trusted_keys", "allow_unsigned")
+studies_option = click.option(
+    "--studies",
+    metavar="N",
+    type=click.IntRange(2),
+    default=1000,
+    show_default=True,
+    help="Test studies per seed.",
+)
+seeds_option = click.option(
+    "--seed",
+    "seeds",
+    metavar="S",
+    multiple=True,
+    type=click.IntRange(0),
+    default=(101, 102, 103),
+    show_default=True,
+    help="Seed of a test archive; may be repeated.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 

@@ -58,7 +58,7 @@ def make_corpus(studies: int = 24) -> Corpus:
 
 
 def make_config(out: Path) -> TrainConfig:
-    everything = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0)
+    everything = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0, 1.0)
     return TrainConfig(
         out=str(out),
         model=TINY_MODEL,
@@ -72,6 +72,11 @@ def make_config(out: Path) -> TrainConfig:
             StageConfig("locate", 2, 0.001, weights=everything, predicted_boxes=0.5),
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> ModelConfig:
+    return TINY_MODEL
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def test_stages_compute_the_losses_they_name(config: TrainConfig, corpus: Corpus
         "location_image_text",
         "location_text_text",
         "finding_map",
+        "region_finding",
     }
 
 

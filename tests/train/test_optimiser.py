@@ -13,19 +13,6 @@ from edge_retrieve.train.config import ModelConfig, OptimiserKind
 from edge_retrieve.train.model import RraVl
 from edge_retrieve.train.optimiser import Muon, Optimisers, build_optimiser, orthogonalise
 
-TINY = ModelConfig(
-    image_size=64,
-    widths=(8, 8, 16, 16),
-    depths=(1, 1, 1, 1),
-    feature_channels=16,
-    salience_heads=4,
-    projection_width=16,
-    embedding_dim=16,
-    text_width=16,
-    text_layers=1,
-    text_heads=2,
-)
-
 
 def moved(model: RraVl, optimiser: Optimisers) -> dict[str, float]:
     """Return how far, at root mean square, one step at learning rate 1 moves each parameter."""
@@ -63,9 +50,9 @@ def test_the_size_of_a_gradient_does_not_matter() -> None:
     assert float(steps[0].square().mean().sqrt()) == pytest.approx(0.01 * 0.2, rel=0.2)
 
 
-def test_muon_has_the_hidden_matrices_and_adamw_the_rest() -> None:
+def test_muon_has_the_hidden_matrices_and_adamw_the_rest(tiny_model: ModelConfig) -> None:
     torch.manual_seed(0)
-    model = RraVl(TINY, 50)
+    model = RraVl(tiny_model, 50)
     parts = build_optimiser(model, OptimiserKind.MUON, 0.0)
     far = moved(model, parts)
     assert all(distance > 0 for distance in far.values())
@@ -79,8 +66,8 @@ def test_muon_has_the_hidden_matrices_and_adamw_the_rest() -> None:
     assert min(adamw.values()) > 0.9
 
 
-def test_what_is_frozen_stays() -> None:
-    model = RraVl(TINY, 50)
+def test_what_is_frozen_stays(tiny_model: ModelConfig) -> None:
+    model = RraVl(tiny_model, 50)
     for parameter in model.text_tower.parameters():
         parameter.requires_grad_(False)
     far = moved(model, build_optimiser(model, OptimiserKind.MUON, 0.0))
@@ -89,9 +76,9 @@ def test_what_is_frozen_stays() -> None:
     }
 
 
-def test_a_restored_optimiser_takes_the_same_steps() -> None:
+def test_a_restored_optimiser_takes_the_same_steps(tiny_model: ModelConfig) -> None:
     torch.manual_seed(0)
-    model = RraVl(TINY, 50)
+    model = RraVl(tiny_model, 50)
     optimiser = build_optimiser(model, OptimiserKind.MUON, 0.01)
 
     def step(target: RraVl, with_: Optimisers, number: int) -> list[Tensor]:

@@ -19,31 +19,18 @@ from edge_retrieve.train.evaluate.torch_encoder import TorchEncoder
 from edge_retrieve.train.model import RraVl
 from edge_retrieve.train.tokenizer import tokenize, train_tokenizer
 
-MODEL = ModelConfig(
-    image_size=64,
-    widths=(8, 8, 16, 16),
-    depths=(1, 1, 1, 1),
-    feature_channels=16,
-    salience_heads=4,
-    projection_width=16,
-    embedding_dim=16,
-    text_width=16,
-    text_layers=1,
-    text_heads=2,
-    max_text_tokens=48,
-)
 TEXTS = ["Nodule in the right upper lung zone.", "No pleural effusion.", "Clear."]
 
 
-def make_encoder(seed: int) -> TorchEncoder:
+def make_encoder(model: ModelConfig, seed: int) -> TorchEncoder:
     tokenizer = train_tokenizer(TEXTS, 100)
     torch.manual_seed(seed)
-    return TorchEncoder(RraVl(MODEL, tokenizer.get_vocab_size()), tokenizer, name=f"model-{seed}")
+    return TorchEncoder(RraVl(model, tokenizer.get_vocab_size()), tokenizer, name=f"model-{seed}")
 
 
 @pytest.fixture(scope="module")
-def encoders():
-    return [make_encoder(seed) for seed in (0, 1)]
+def encoders(tiny_model):
+    return [make_encoder(tiny_model, seed) for seed in (0, 1)]
 
 
 @pytest.fixture(scope="module")

@@ -11,24 +11,11 @@ from edge_retrieve.train.config import ModelConfig
 from edge_retrieve.train.model import RraVl
 from edge_retrieve.train.model.localizer import RegionLocalizer
 
-TINY = ModelConfig(
-    image_size=64,
-    widths=(8, 8, 16, 16),
-    depths=(1, 1, 1, 1),
-    feature_channels=16,
-    salience_heads=4,
-    projection_width=16,
-    embedding_dim=16,
-    text_width=16,
-    text_layers=1,
-    text_heads=2,
-)
-
 
 @pytest.fixture(scope="module")
-def model() -> RraVl:
+def model(tiny_model: ModelConfig) -> RraVl:
     torch.manual_seed(1)
-    made = RraVl(TINY, 50).eval()
+    made = RraVl(tiny_model, 50).eval()
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.weight, 1.0, 0.2)
@@ -60,7 +47,8 @@ def test_evidence_of_a_box_lies_between_its_mean_and_its_maximum(model: RraVl) -
     handle = model.region_head.hidden.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     model.encode_regions(sight.features, torch.tensor([[[0.0, 0.0, 1.0, 1.0]]]))
     handle.remove()
-    evidence = seen[0][0, 0, 2 * TINY.feature_channels : 2 * TINY.feature_channels + len(Finding)].numpy()
+    first = 2 * model.config.feature_channels
+    evidence = seen[0][0, 0, first : first + len(Finding)].numpy()
     bounded = 4.0 * np.tanh(sight.finding_logits[0].flatten(1).numpy() / 4.0)
     assert np.all(evidence <= bounded.max(axis=1) + 1e-4)
     assert np.all(evidence >= bounded.min(axis=1) - 1e-4)
