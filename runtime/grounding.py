@@ -57,27 +57,6 @@ class PhraseMap:
     peak: float
 
 
-def similarity_maps(encoder: BoxEncoder, encoding: ImageEncoding, phrases: FloatArray) -> FloatArray:
-    """Return the similarity of every place of an image with phrases, wherever these say they are.
-
-    Parameters
-    ----------
-    encoder : BoxEncoder
-        The one that made `encoding`.
-    encoding : ImageEncoding
-    phrases : float32 array of shape [T, D]
-        Unit embeddings of the phrases.
-
-    Returns
-    -------
-    float32 array of shape [T, 24, 24]
-        Mean cosine of the place's windows with the phrase, -1 to 1; cell (i, j) is centred at
-        ``((j + 0.5) / 24 W, (i + 0.5) / 24 H)``.
-    """
-    everywhere = np.ones((GRID, GRID), dtype=bool)
-    return _similarities(encoder, encoding, phrases, everywhere)
-
-
 def phrase_maps(
     encoder: BoxEncoder,
     encoding: ImageEncoding,

@@ -226,8 +226,6 @@ def _check_model(model: ModelConfig, where: str) -> None:
         least = 0 if name == "text_layers" else 1  # without layers, a text is the mean of its tokens
         if value < least:
             raise ConfigError(f"must be at least {least}, found {value}", where=f"{where}.{name}")
-    if model.widths[0] < 2:
-        raise ConfigError("the first needs at least 2 channels", where=f"{where}.widths")
     if model.image_size % 32 and not model.image_backbone:
         raise ConfigError("must be a multiple of 32", where=f"{where}.image_size")
     if model.feature_channels % model.salience_heads:

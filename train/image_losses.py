@@ -45,11 +45,7 @@ def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: f
         A cell counts as covered from this share on.
     """
     truth = (share >= covered).to(logits.dtype)
-    signed = logits * (2.0 * truth - 1.0)
-    losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
-    cells = truth.sum(dim=(0, 2, 3))
-    by_finding = losses.sum(dim=(0, 2, 3)) / cells.clamp_min(1.0)
-    return by_finding.sum() / (cells > 0).sum().clamp_min(1)
+    return _focal_by_finding(logits, truth, focus, (0, 2, 3))
 
 
 def region_finding(logits: Tensor, labels: Tensor, *, focus: float = 2.0) -> Tensor:
@@ -65,11 +61,16 @@ def region_finding(logits: Tensor, labels: Tensor, *, focus: float = 2.0) -> Ten
     focus : float
         ``g``.
     """
-    signed = logits * (2.0 * labels - 1.0)
+    return _focal_by_finding(logits, labels, focus, (0, 1))
+
+
+def _focal_by_finding(logits: Tensor, truth: Tensor, focus: float, over: tuple[int, ...]) -> Tensor:
+    """Return the mean over the findings present of their focal losses, each over its own number of places."""
+    signed = logits * (2.0 * truth - 1.0)
     losses = (-signed).sigmoid().pow(focus) * F.softplus(-signed)
-    present = labels.sum(dim=(0, 1))
-    by_finding = losses.sum(dim=(0, 1)) / present.clamp_min(1.0)
-    return by_finding.sum() / (present > 0).sum().clamp_min(1)
+    places = truth.sum(dim=over)
+    by_finding = losses.sum(dim=over) / places.clamp_min(1.0)
+    return by_finding.sum() / (places > 0).sum().clamp_min(1)
 
 
 def box_iou(first: Tensor, second: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from edge_retrieve.runtime.grounding import (
     phrase_maps,
     region_weights,
     regions_named,
-    similarity_maps,
 )
 
 WIDTH, HEIGHT = 160, 90
@@ -46,15 +45,12 @@ def centre(row: int, column: int) -> tuple[float, float]:
     return (column + 0.5) / GRID * WIDTH, (row + 0.5) / GRID * HEIGHT
 
 
-def test_each_cell_is_the_mean_of_the_windows_around_its_centre(encoder, encoding, phrases) -> None:
-    maps = similarity_maps(encoder, encoding, phrases)
-    assert maps.shape == (2, GRID, GRID)
-    for row, column in ((0, 0), (5, 17), (23, 11)):
-        x, y = centre(row, column)
-        halves = [window * WIDTH / 2 for window in WINDOWS]
-        boxes = [Box(x - half, y - half, x + half, y + half) for half in halves]
-        expected = np.mean([phrases @ encoder.encode_boxes(encoding, [box])[0] for box in boxes], axis=0)
-        np.testing.assert_allclose(maps[:, row, column], expected, atol=1e-5)
+def similarity(encoder, encoding, phrases, row: int, column: int) -> np.ndarray:
+    """Return the mean cosine of a place's windows with each phrase, from windows encoded one by one."""
+    x, y = centre(row, column)
+    halves = [window * WIDTH / 2 for window in WINDOWS]
+    boxes = [Box(x - half, y - half, x + half, y + half) for half in halves]
+    return np.mean([phrases @ encoder.encode_boxes(encoding, [box])[0] for box in boxes], axis=0)
 
 
 def test_a_region_weighs_inside_its_box_and_falls_off_at_its_edge(encoding) -> None:
@@ -79,10 +75,12 @@ def test_several_regions_count_with_their_mean_and_none_with_everything(encoding
 
 def test_a_phrase_map_is_the_weighted_positive_similarity_of_full_height(encoder, encoding, phrases) -> None:
     regions = [[REGION], []]
-    raw = np.maximum(similarity_maps(encoder, encoding, phrases), 0)
+    places = [(row, column) for row in range(GRID) for column in range(GRID)]
+    raw = np.array([similarity(encoder, encoding, phrases, *place) for place in places])
     found = phrase_maps(encoder, encoding, phrases, regions)
-    for similar, about, phrase_map in zip(raw, regions, found, strict=True):
-        weighted = similar * region_weights(encoding, about)
+    for similar, about, phrase_map in zip(raw.T, regions, found, strict=True):
+        assert phrase_map.values.shape == (GRID, GRID)
+        weighted = np.maximum(similar, 0).reshape(GRID, GRID) * region_weights(encoding, about)
         assert phrase_map.peak == pytest.approx(weighted.max(), abs=1e-5)
         np.testing.assert_allclose(phrase_map.values * phrase_map.peak, weighted, atol=1e-3)
         if phrase_map.peak > 0:

@@ -17,19 +17,15 @@ also in ``docs/datasets.md``:
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import DataSetError
 from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.reports import ParsedReport, parse_report
 from edge_retrieve.train.datasets.records import StudyRecord
-
-NAME = "report-derived location set"
 
 
 @dataclass(frozen=True)
@@ -83,50 +79,6 @@ class LocationSet:
             for row, patient in enumerate(self.patients)
             if row not in aside and patient != self.patients[query]
         )
-
-    def save(self, path: Path) -> None:
-        """Write the set as JSON; it holds identifiers of the data set, and no text."""
-        content = {
-            "name": NAME,
-            "images": self.images,
-            "patients": self.patients,
-            "pairs": [
-                {
-                    "region": pair.region.value,
-                    "finding": pair.finding.value,
-                    "positives": pair.positives,
-                    "left_out": pair.left_out,
-                    "queries": pair.queries,
-                }
-                for pair in self.pairs
-            ],
-        }
-        path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def load_location_set(path: Path) -> LocationSet:
-    """Read a set that `LocationSet.save` wrote.
-
-    Raises
-    ------
-    DataSetError
-        The file is missing or none of this form.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        pairs = tuple(
-            LocationPair(
-                Region(entry["region"]),
-                Finding(entry["finding"]),
-                *(tuple(map(int, entry[name])) for name in ("positives", "left_out", "queries")),
-            )
-            for entry in content["pairs"]
-        )
-        return LocationSet(tuple(content["images"]), tuple(content["patients"]), pairs)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataSetError(
-            f"this is no {NAME} ({error!r})", where=str(path), remedy="Build it again from the reports"
-        ) from error
 
 
 def build_location_set(

@@ -28,11 +28,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether zero lies outside."""
-        return self.low > 0 or self.high < 0
-
     def to_json(self) -> list[float]:
         """Return ``[low, high]``."""
         return [self.low, self.high]

@@ -9,7 +9,7 @@ import pytest
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import DataSetError
 from edge_retrieve.runtime.findings import Finding
-from edge_retrieve.train.datasets.location_set import build_location_set, load_location_set
+from edge_retrieve.train.datasets.location_set import build_location_set
 from edge_retrieve.train.datasets.records import StudyRecord
 
 PAIR = (Region.RIGHT_UPPER_LUNG_ZONE, Finding.NODULE)
@@ -52,16 +52,6 @@ def test_queries_are_drawn_alike_every_time() -> None:
     (again,) = build_location_set(reversed(REPORTS), max_queries=3).pairs
     names = build_location_set(list(reversed(REPORTS)), max_queries=3).images
     assert {names[row] for row in again.queries} == {str(row) for row in first.queries}
-
-
-def test_a_set_reads_back_equal(tmp_path: Path) -> None:
-    found = build_location_set(REPORTS)
-    found.save(tmp_path / "set.json")
-    assert load_location_set(tmp_path / "set.json") == found
-    assert "nodule in the" not in (tmp_path / "set.json").read_text()
-    (tmp_path / "set.json").write_text('{"images": []}')
-    with pytest.raises(DataSetError, match="this is no report-derived location set"):
-        load_location_set(tmp_path / "set.json")
 
 
 def test_too_few_patients_make_no_set() -> None:
