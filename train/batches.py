@@ -15,8 +15,6 @@ from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, Les
 from edge_retrieve.train.text_bank import BankEntry, TextBank
 from edge_retrieve.train.tokenizer import tokenize
 
-MAP_SIDE = 32  # cells a side of the finding map
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -28,7 +26,7 @@ class Batch:
     boxes : Tensor of shape [B, 29, 4]
     has_boxes : bool Tensor of shape [B, 29] or None
         Which boxes are known; None where all are.
-    finding_map : Tensor of shape [B, L, 32, 32] or None
+    finding_map : Tensor of shape [B, L, 64, 64] or None
         Share of each cell that a finding covers, 0 to 1; None without augmentation or without masks.
     labels : Tensor of shape [B, 29, L]
     patients : Tensor of shape [B]
@@ -144,10 +142,8 @@ def make_batch(
 
 def _finding_map(lesions: LesionMasks, study: int, pose: Pose) -> npt.NDArray[np.float32]:
     """Return the share of each cell of a coarse grid that each finding covers after a motion."""
-    cells = np.zeros((len(FINDINGS), MAP_SIDE, MAP_SIDE), dtype=np.float32)
+    cells = np.zeros((len(FINDINGS), MASK_SIDE, MASK_SIDE), dtype=np.float32)
     rows = lesions.of(study)
-    factor = MASK_SIDE // MAP_SIDE
     for finding, mask in zip(lesions.findings[rows], lesions.masks[rows], strict=True):
-        moved = pose.move_image(mask).reshape(MAP_SIDE, factor, MAP_SIDE, factor)
-        cells[finding] = np.maximum(cells[finding], moved.mean(axis=(1, 3), dtype=np.float32) / 255.0)
+        cells[finding] = np.maximum(cells[finding], pose.move_image(mask) * np.float32(1 / 255))
     return cells

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_retrieve.train.augment import draw_pose, process
+from edge_retrieve.train.augment import Pose, Stretch, draw_pose, process
 
 SIZE = 128
 
@@ -51,3 +51,22 @@ def test_equal_seeds_give_equal_images() -> None:
     poses = [draw_pose(np.random.default_rng(seed)) for seed in (4, 4, 5)]
     assert np.array_equal(poses[0].linear, poses[1].linear)
     assert not np.array_equal(poses[0].offset, poses[2].offset)
+
+
+def test_a_stretch_is_undone() -> None:
+    places = np.linspace(-0.3, 1.3, 50)
+    for strength, phase in ((0.25, 0.1), (-0.25, 0.8), (0.0, 0.5)):
+        stretch = Stretch(strength, phase)
+        assert np.all(np.diff(stretch.apply(places)) > 0), "it must not fold"
+        assert np.allclose(stretch.apply(stretch.undo(places)), places, atol=2e-5)
+
+
+def test_a_stretch_moves_an_upright_box_exactly() -> None:
+    pixels = np.zeros((512, 512), dtype=np.uint8)
+    pixels[180:400, 150:300] = 255
+    boxes = np.array([[150, 180, 300, 400]], dtype=np.float32) / 512
+    pose = Pose(np.eye(2), np.zeros(2), Stretch(0.25, 0.3), Stretch(-0.2, 0.6))
+    ys, xs = np.nonzero(pose.move_image(pixels) > 127)
+    found = np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    assert np.abs(found - pose.move_boxes(boxes)[0] * 512).max() <= 1.0
+    assert np.abs(found - boxes[0] * 512).max() > 4.0, "the stretch must have moved it"

@@ -113,7 +113,7 @@ def draw_pose(seed: int, view: View) -> Pose:
     """Return the pose of a study."""
     rng, portable = stream(seed, 21, view is View.AP), view is View.AP
     return Pose(
-        inspiration=float(np.clip(rng.normal(0.80 if portable else 0.92, 0.075), 0.6, 1.04)),
+        inspiration=float(np.clip(rng.normal(0.79 if portable else 0.91, 0.09), 0.52, 1.06)),
         rotation=float(np.clip(rng.normal(0, 0.085 if portable else 0.05), -0.22, 0.22)),
         lordosis=float(np.clip(rng.normal(0.12 if portable else 0.0, 0.07), -0.15, 0.32)),
         magnification=float(rng.uniform(1.09, 1.2) if portable else rng.uniform(1.0, 1.06)),
@@ -128,8 +128,8 @@ def draw_framing(seed: int, view: View) -> Framing:
     wide = rng.random()
     if wide < 0.14:
         fill, aspect = rng.uniform(0.52, 0.70), rng.uniform(0.85, 1.45)
-    elif wide < 0.30:
-        fill, aspect = rng.uniform(0.90, 1.01), rng.uniform(0.88, 1.2)
+    elif wide < 0.32:
+        fill, aspect = rng.uniform(0.90, 1.06), rng.uniform(0.85, 1.25)
     else:
         fill, aspect = rng.uniform(0.68, 0.93), float(np.clip(rng.normal(1.1, 0.15), 0.8, 1.5))
     if rng.random() < 0.03:  # cropped to a strip, as figures are

@@ -30,6 +30,8 @@ class Anatomy:
         Left half width over right.
     medial_gap : float
         Midline to the medial edge of the lungs.
+    taper : float
+        Shape of the chest wall: below 1 a barrel, above 1 wide only at the base.
     dome_right, dome_left : float
         Height of a dome over its costophrenic angle, as a part of the lung height.
     base_step : float
@@ -64,6 +66,7 @@ class Anatomy:
     height_ratio: float
     left_ratio: float
     medial_gap: float
+    taper: float
     dome_right: float
     dome_left: float
     base_step: float
@@ -89,6 +92,7 @@ def draw_anatomy(seed: int) -> Anatomy:
     half_width = float(rng.normal(135, 8) if male else rng.normal(120, 8))
     old = np.clip((age - 40) / 45, 0, 1)
     depth = (205 if male else 190) + 42 * habitus + rng.normal(0, 10) + 8 * old
+    dome = rng.normal(0.15, 0.05)
     breast = 0.0 if male else float(np.clip(rng.normal(26, 11) + 16 * habitus, 6, 70))
     return Anatomy(
         seed=seed,
@@ -98,9 +102,10 @@ def draw_anatomy(seed: int) -> Anatomy:
         half_width=half_width,
         height_ratio=float(np.clip(rng.normal(1.66, 0.13) - 0.07 * habitus, 1.3, 2.0)),
         left_ratio=float(np.clip(rng.normal(0.975, 0.055), 0.82, 1.14)),
-        medial_gap=float(np.clip(rng.normal(13.5, 4.0), 5, 23)),
-        dome_right=float(np.clip(rng.normal(0.22, 0.045), 0.11, 0.34)),
-        dome_left=float(np.clip(rng.normal(0.20, 0.045), 0.09, 0.32)),
+        medial_gap=float(np.clip(rng.normal(15.0, 5.0), 4, 26)),
+        taper=float(np.clip(np.exp(rng.normal(0.08, 0.2)), 0.7, 1.6)),
+        dome_right=float(np.clip(dome + rng.normal(0.01, 0.03), 0.03, 0.34)),
+        dome_left=float(np.clip(dome + rng.normal(-0.01, 0.03), 0.03, 0.32)),
         base_step=float(np.clip(rng.normal(0.045, 0.05), -0.09, 0.17)),
         chest_depth=float(max(depth, 150)),
         lung_depth=float(np.clip(rng.normal(150 if male else 134, 9), 112, 172)),

@@ -171,7 +171,10 @@ def _lung(anatomy: Anatomy, pose: Pose, changes: Changes, sign: int) -> LungSide
     dome = (anatomy.dome_right if right else anatomy.dome_left) * full + 0.75 * lift
     gap = anatomy.medial_gap * (1 + 0.3 * sign * pose.rotation / 0.1)
     gap = float(np.clip(gap, 3.0, 26.0))
-    wall = spline(np.array(_WALL) * (width, height), 6)
+    edge = np.array(_WALL)
+    # The apex stays where it is; the further out, the more the taper tells.
+    edge[:, 0] **= 1 + (anatomy.taper - 1) * np.clip((edge[:, 0] - edge[0, 0]) / 0.5, 0, 1)
+    wall = spline(edge * (width, height), 6)
     crest = [(u * width, height - dome * v) for u, v in _DOME]
     end = 0.62 if right else 0.45
     crest.append((gap, height - dome * end))

@@ -99,7 +99,7 @@ def _lungs(thorax: Thorax, frame: Frame) -> tuple[Map, dict[Laterality, Map]]:
         cavity = np.vstack([lung.wall, [(0.8 * w, low + 14), (0.0, low + 22), (0.0, lung.wall[0, 1])]])
         depth = dome_profile(frame.depth_inside(cavity), 50.0)
         gap = abs(float(lung.outline[-8:, 0].mean()))
-        ramp = np.clip((lung.sign * (x - bowed) - np.float32(gap - 11)) / 38, 0, 1)
+        ramp = np.clip((lung.sign * (x - bowed) - np.float32(gap - 14)) / 38, 0, 1)
         depth *= ramp * (2 - ramp) * (np.float32(0.5) + np.float32(0.5) * ramp)
         # The apices are shallow, the lower chest deep.
         part_y = np.clip(y * np.float32(1 / (0.45 * lung.height)), 0, 1)
