@@ -24,9 +24,16 @@ import torch
 from torch import Tensor
 
 from edge_retrieve.export.plugins.build import build_host, build_kernels
-from edge_retrieve.export.plugins.host import HostKernels, padded_channels
-from edge_retrieve.export.plugins.kernels import Kernels
-from edge_retrieve.export.plugins.launch import FeatureMap, Layout, Precision, Tactic, plan_launch
+from edge_retrieve.export.plugins.host import HostKernels
+from edge_retrieve.runtime.backends.plugins.kernels import Kernels
+from edge_retrieve.runtime.backends.plugins.launch import (
+    FeatureMap,
+    Layout,
+    Precision,
+    Tactic,
+    padded_channels,
+    plan_launch,
+)
 from edge_retrieve.train.model.roi_align import roi_align, roi_mean
 
 DTYPES = {Precision.FP32: torch.float32, Precision.FP16: torch.float16}

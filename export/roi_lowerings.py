@@ -2,7 +2,8 @@
 
 ``matmul`` is what training runs: two small matrix products and nothing that an engine could lack.
 ``onnx`` is the standard ``RoiAlign`` followed by the mean over its cells. ``plugin`` is one node of this
-project's own domain, which TensorRT hands to the plugin in `edge_retrieve.export.plugins`.
+project's own domain, which TensorRT hands to the plugin of
+`edge_retrieve.runtime.backends.plugins`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from edge_retrieve.export.plugins.definition import (
+from edge_retrieve.runtime.backends.plugins.definition import (
     PLUGIN_NAME,
     PLUGIN_NAMESPACE,
     PLUGIN_VERSION,

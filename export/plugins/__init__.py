@@ -1,5 +1,4 @@
-"""RoI-align and its mean as one CUDA kernel, and the TensorRT plugin around it.
+"""RoI-align and its mean as one CUDA kernel: its source, and compiling it ahead of time.
 
-Imports neither PyTorch nor ONNX, nor anything of CUDA until a kernel is loaded: a device that only runs an
-engine needs this package, TensorRT and the driver.
+The plugin that launches it is `edge_retrieve.runtime.backends.plugins`.
 """

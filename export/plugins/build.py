@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_retrieve.export.plugins.kernels import PTX_FILE, cubin_file
+from edge_retrieve.runtime.backends.plugins.kernels import PTX_FILE, cubin_file
 from edge_retrieve.runtime.errors import ConfigError, ExportError
 
 SOURCE = Path(__file__).with_name("roi_align_mean.cu")

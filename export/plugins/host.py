@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.export.plugins.launch import FeatureMap, Launch, Layout, Precision, Tactic, plan_launch
+from edge_retrieve.runtime.backends.plugins.launch import (
+    FeatureMap,
+    Launch,
+    Layout,
+    Precision,
+    Tactic,
+    padded_channels,
+    plan_launch,
+)
 from edge_retrieve.runtime.errors import BackendError
 
 Floats = npt.NDArray[Any]
@@ -77,8 +85,3 @@ class HostKernels:
         if launch is not None:
             self.launch(launch, (data.ctypes.data, boxes.ctypes.data, out.ctypes.data))
         return out
-
-
-def padded_channels(channels: int, precision: Precision) -> int:
-    """Return the stride of a cell in TensorRT's channels-last formats: HWC8 pads float16, HWC does not."""
-    return -(-channels // 8) * 8 if precision is Precision.FP16 else channels

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from edge_retrieve.export.graphs import Graph, build_graphs
-from edge_retrieve.export.plugins.definition import PLUGIN_NAME, PLUGIN_NAMESPACE, RoiMeanFields
 from edge_retrieve.export.roi_lowerings import lowered
 from edge_retrieve.export.to_onnx import write_graph
+from edge_retrieve.runtime.backends.plugins.definition import PLUGIN_NAME, PLUGIN_NAMESPACE, RoiMeanFields
 from edge_retrieve.runtime.bundle.manifest import RoiAlign
 from edge_retrieve.train.config import parse_config
 from edge_retrieve.train.model import RraVl, roi_align, rra_vl

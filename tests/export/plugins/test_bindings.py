@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper
 
-from edge_retrieve.export.plugins.definition import (
+from edge_retrieve.runtime.backends.plugins.definition import (
     PLUGIN_NAME,
     PLUGIN_NAMESPACE,
     PLUGIN_VERSION,
@@ -28,8 +28,8 @@ import json, sys
 from pathlib import Path
 import numpy as np
 import tensorrt_rtx as trt
-from edge_retrieve.export.plugins.kernels import Kernels
-from edge_retrieve.export.plugins.registration import register
+from edge_retrieve.runtime.backends.plugins.kernels import Kernels
+from edge_retrieve.runtime.backends.plugins.registration import register
 
 def tell(**facts):
     print(json.dumps(facts), flush=True)

@@ -13,8 +13,8 @@ from edge_retrieve.export.plugins.build import (
     build_kernels,
     parse_resources,
 )
-from edge_retrieve.export.plugins.kernels import PTX_FILE, choose_image
-from edge_retrieve.export.plugins.launch import FeatureMap, Layout, Precision
+from edge_retrieve.runtime.backends.plugins.kernels import PTX_FILE, choose_image
+from edge_retrieve.runtime.backends.plugins.launch import FeatureMap, Layout, Precision
 from edge_retrieve.runtime.errors import ExportError
 
 FORMS = [(layout, precision, stride) for layout in Layout for precision in Precision for stride in (7, 8)]

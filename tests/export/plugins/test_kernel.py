@@ -10,7 +10,7 @@ import pytest
 
 from edge_retrieve.export.plugins.build import build_host
 from edge_retrieve.export.plugins.host import HostKernels
-from edge_retrieve.export.plugins.launch import FeatureMap, Layout, Precision, Tactic, plan_launch
+from edge_retrieve.runtime.backends.plugins.launch import FeatureMap, Layout, Precision, Tactic, plan_launch
 from edge_retrieve.runtime.errors import BackendError, ExportError
 
 BOUND = {np.float32: 1e-5, np.float16: 1e-3}

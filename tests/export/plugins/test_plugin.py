@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edge_retrieve.export.plugins.driver import CudaDriver
-from edge_retrieve.export.plugins.kernels import PTX_FILE, Kernels, choose_image, cubin_file
-from edge_retrieve.export.plugins.launch import Tactic
-from edge_retrieve.export.plugins.registration import import_tensorrt, plugin_types, register
+from edge_retrieve.runtime.backends.plugins.driver import CudaDriver
+from edge_retrieve.runtime.backends.plugins.kernels import PTX_FILE, Kernels, choose_image, cubin_file
+from edge_retrieve.runtime.backends.plugins.launch import Tactic
+from edge_retrieve.runtime.backends.plugins.registration import import_tensorrt, plugin_types, register
 from edge_retrieve.runtime.errors import BackendError, MissingExtraError
 
 STREAM = 0x5EED

@@ -7,9 +7,9 @@ import types
 from functools import cache
 from typing import Any
 
-from edge_retrieve.export.plugins.definition import PLUGIN_NAME, PLUGIN_NAMESPACE
-from edge_retrieve.export.plugins.kernels import Kernels
-from edge_retrieve.export.plugins.plugin import RoiMeanCreator, RoiMeanPlugin, plugin_interfaces
+from edge_retrieve.runtime.backends.plugins.definition import PLUGIN_NAME, PLUGIN_NAMESPACE
+from edge_retrieve.runtime.backends.plugins.kernels import Kernels
+from edge_retrieve.runtime.backends.plugins.plugin import RoiMeanCreator, RoiMeanPlugin, plugin_interfaces
 from edge_retrieve.runtime.errors import BackendError, MissingExtraError
 
 

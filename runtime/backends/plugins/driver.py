@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 
-from edge_retrieve.export.plugins.launch import Launch
+from edge_retrieve.runtime.backends.plugins.launch import Launch
 from edge_retrieve.runtime.errors import BackendError
 
 _LIBRARY = "libcuda.so.1"

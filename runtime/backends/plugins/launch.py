@@ -135,3 +135,8 @@ def plan_launch(features: FeatureMap, regions: int, tactic: Tactic) -> Launch | 
         )
     sizes = (regions, features.channels, features.stride, features.height, features.width, tactic.value)
     return Launch(features.kernel, (boxes, tiles), THREADS, sizes)
+
+
+def padded_channels(channels: int, precision: Precision) -> int:
+    """Return the stride of a cell in TensorRT's channels-last formats: HWC8 pads float16, HWC does not."""
+    return -(-channels // 8) * 8 if precision is Precision.FP16 else channels

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_retrieve.export.plugins.driver import CudaDriver
-from edge_retrieve.export.plugins.launch import Launch
+from edge_retrieve.runtime.backends.plugins.driver import CudaDriver
+from edge_retrieve.runtime.backends.plugins.launch import Launch
 from edge_retrieve.runtime.errors import BackendError
 
 PTX_FILE = "roi_align_mean.ptx"

@@ -16,15 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from edge_retrieve.export.plugins.definition import (
+from edge_retrieve.runtime.backends.plugins.definition import (
     PLUGIN_NAME,
     PLUGIN_NAMESPACE,
     PLUGIN_VERSION,
     RoiMeanFields,
 )
-from edge_retrieve.export.plugins.host import padded_channels
-from edge_retrieve.export.plugins.kernels import Kernels
-from edge_retrieve.export.plugins.launch import FeatureMap, Layout, Precision, Tactic, plan_launch
+from edge_retrieve.runtime.backends.plugins.kernels import Kernels
+from edge_retrieve.runtime.backends.plugins.launch import (
+    FeatureMap,
+    Layout,
+    Precision,
+    Tactic,
+    padded_channels,
+    plan_launch,
+)
 from edge_retrieve.runtime.errors import BackendError
 
 _FEATURES, _BOXES, _OUTPUT = range(3)

@@ -1,0 +1,1 @@
+"""Graphs of a bundle compiled into engines, by TensorRT or TensorRT for RTX."""
