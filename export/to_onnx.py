@@ -10,24 +10,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 
 from edge_retrieve.export.graphs import Graph, build_graphs, feature_channels
 from edge_retrieve.export.parity import measure_parity
+from edge_retrieve.export.storage import store_small
 from edge_retrieve.runtime.bundle import Bundle, Manifest, inspect_bundle, write_bundle
 from edge_retrieve.runtime.errors import ExportError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.checkpoint import TrainedModel, load_trained
 
 OPSET = 18
-# Smaller tensors (biases, shapes, grids) stay float32: nothing is gained, and some are exact by design.
-_HALF_FROM_ELEMENTS = 512
-# The few largest kernels are half of a bundle; a byte a weight, scaled by output, costs 1 % of a weight's
-# deviation. Parity with the checkpoint is enforced after it.
-_BYTE_FROM_ELEMENTS = 300_000
 
 
 def export_bundle(
@@ -134,8 +128,7 @@ def write_graph(graph: Graph, path: Path) -> None:
             raise ExportError("the tracer returned nothing", where=graph.name)
         model = program.model_proto
         _forget_origins(model)
-        _store_small(model.graph)
-        model = onnx.shape_inference.infer_shapes(model)
+        model = onnx.shape_inference.infer_shapes(store_small(model))
         onnx.checker.check_model(model, full_check=True)
     except (RuntimeError, torch.onnx.OnnxExporterError, onnx.checker.ValidationError) as error:
         raise ExportError(f"the graph cannot be exported ({error})", where=graph.name) from error
@@ -152,36 +145,6 @@ def _forget_origins(model: onnx.ModelProto) -> None:
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
         del value.metadata_props[:]
         value.doc_string = ""
-
-
-def _store_small(graph: onnx.GraphProto) -> None:
-    """Store large float32 weights in fewer bytes; the nodes that widen them fold when a session opens."""
-    nodes = []
-    for position, tensor in enumerate(graph.initializer):
-        elements = int(np.prod(tensor.dims))
-        if tensor.data_type != TensorProto.FLOAT or elements < _HALF_FROM_ELEMENTS:
-            continue
-        weights, name = numpy_helper.to_array(tensor), tensor.name
-        if elements < _BYTE_FROM_ELEMENTS or weights.ndim < 2:
-            stored = numpy_helper.from_array(weights.astype(np.float16), f"{name}.float16")
-            nodes.append(_widen(stored.name, name))
-        else:
-            largest = np.abs(weights).max(axis=tuple(range(1, weights.ndim)), keepdims=True)
-            scale = np.maximum(largest, np.float32(1e-12)) / np.float32(127.0)
-            stored = numpy_helper.from_array(np.rint(weights / scale).astype(np.int8), f"{name}.int8")
-            graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
-            nodes.append(_widen(stored.name, f"{name}.unscaled"))
-            nodes.append(
-                helper.make_node("Mul", [f"{name}.unscaled", f"{name}.scale"], [name], name=f"scale_{name}")
-            )
-        graph.initializer[position].CopyFrom(stored)
-    nodes.extend(graph.node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-
-
-def _widen(stored: str, name: str) -> onnx.NodeProto:
-    return helper.make_node("Cast", [stored], [name], name=f"widen_{name}", to=TensorProto.FLOAT)
 
 
 @contextmanager
