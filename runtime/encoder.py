@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, boxes_to_array
-from edge_retrieve.runtime.backends import Backend, Runner, open_runner
-from edge_retrieve.runtime.bundle import Bundle
+from edge_retrieve.runtime.backends import Backend, Resolution, Runner, open_graphs
+from edge_retrieve.runtime.bundle import Bundle, Graph
 from edge_retrieve.runtime.errors import BackendError, QueryError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.preprocess.letterbox import Letterbox, letterbox
@@ -114,6 +114,8 @@ class Encoder:
         Fail rather than compute on the CPU.
     threads : int, optional
         CPU threads inside one operator; the engine's choice where None.
+    engines : Path, optional
+        Folder of the engines of TensorRT and TensorRT for RTX; the cache folder where None.
 
     Raises
     ------
@@ -130,20 +132,15 @@ class Encoder:
         require_gpu: bool = False,
         *,
         threads: int | None = None,
+        engines: Path | None = None,
     ) -> None:
         self.bundle = bundle
         self._size = bundle.manifest.image_size
         self._tokenizer = TextTokenizer(bundle)
-        with ExitStack() as stack:
-
-            def load(name: str) -> Runner:
-                runner = open_runner(bundle.file(name), backend, require_gpu=require_gpu, threads=threads)
-                return stack.enter_context(runner)
-
-            self._image = load(bundle.manifest.image_encoder)
-            self._region = load(bundle.manifest.region_encoder)
-            self._text = load(bundle.manifest.text_encoder)
-            self._stack = stack.pop_all()
+        self._graphs = open_graphs(bundle, backend, require_gpu=require_gpu, threads=threads, engines=engines)
+        self._image = self._graphs.runners[Graph.IMAGE_ENCODER]
+        self._region = self._graphs.runners[Graph.REGION_ENCODER]
+        self._text = self._graphs.runners[Graph.TEXT_ENCODER]
 
     @property
     def bundle_id(self) -> str:
@@ -165,9 +162,14 @@ class Encoder:
         """Name of the engine in use, for display."""
         return self._image.name.partition(":")[0]
 
+    @property
+    def resolution(self) -> Resolution:
+        """The engine that was chosen, and why not the others."""
+        return self._graphs.resolution
+
     def close(self) -> None:
         """Free the engines."""
-        self._stack.close()
+        self._graphs.close()
 
     def __enter__(self) -> Encoder:
         return self

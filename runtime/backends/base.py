@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class Backend(str, Enum):
-    """The engine that runs the model's graphs. `AUTO` takes CUDA where it works, else the CPU."""
+    """The engine that runs the model's graphs. `AUTO` takes the best that really works."""
 
     AUTO = "auto"
     CPU = "cpu"

@@ -1,66 +1,145 @@
-"""Choosing the engine that runs a graph."""
+"""Opening the three graphs of a bundle in one engine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from types import TracebackType
 
-from edge_retrieve.runtime.backends.base import Backend, Runner
-from edge_retrieve.runtime.backends.onnxruntime_runner import OnnxRuntimeRunner, cuda_available
-from edge_retrieve.runtime.errors import BackendError
+import numpy as np
+
+from edge_retrieve.runtime.backends.base import Array, Backend, Runner
+from edge_retrieve.runtime.backends.engine_files import EngineFile, find_engine
+from edge_retrieve.runtime.backends.gpu import find_gpu
+from edge_retrieve.runtime.backends.onnxruntime_runner import OnnxRuntimeRunner, require_cuda_build
+from edge_retrieve.runtime.backends.plugins.registration import import_tensorrt
+from edge_retrieve.runtime.backends.resolution import Resolution, resolve
+from edge_retrieve.runtime.backends.tensorrt_rtx_runner import LIBRARY as TENSORRT_RTX
+from edge_retrieve.runtime.backends.tensorrt_rtx_runner import open_tensorrt_rtx
+from edge_retrieve.runtime.backends.tensorrt_runner import LIBRARY as TENSORRT
+from edge_retrieve.runtime.backends.tensorrt_runner import open_tensorrt
+from edge_retrieve.runtime.bundle import Bundle, Graph, Manifest
 
 
-def open_runner(
-    graph_path: Path, backend: Backend, *, require_gpu: bool = False, threads: int | None = None
-) -> Runner:
-    """Load a graph into an engine.
+@dataclass(frozen=True)
+class BundleGraphs:
+    """The three graphs, loaded, and how the engine was chosen. Use it as a context manager.
 
     Parameters
     ----------
-    graph_path : Path
-        The ``.onnx`` file.
+    runners : mapping of Graph to Runner
+    resolution : Resolution
+    """
+
+    runners: Mapping[Graph, Runner]
+    resolution: Resolution
+    _stack: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
+
+    def close(self) -> None:
+        """Free the engines; closing twice is allowed."""
+        self._stack.close()
+
+    def __enter__(self) -> BundleGraphs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_graphs(
+    bundle: Bundle,
+    backend: Backend = Backend.AUTO,
+    *,
+    require_gpu: bool = False,
+    threads: int | None = None,
+    engines: Path | None = None,
+) -> BundleGraphs:
+    """Load the graphs of a bundle, all into one engine.
+
+    Parameters
+    ----------
+    bundle : Bundle
     backend : Backend
+        `Backend.AUTO` takes the best that really works: a GPU counts once all three graphs ran on it.
     require_gpu : bool
         Fail rather than compute on the CPU.
     threads : int, optional
         CPU threads inside one operator; the engine's choice where None.
+    engines : Path, optional
+        Folder of the engines of TensorRT and TensorRT for RTX, as for `engines_folder`.
 
     Raises
     ------
     BackendError
-        Where the engine is missing, has no GPU though one is required, or refuses the graph.
+        The engine asked for does not work, or none does; says why.
+    MissingExtraError
+        The engine asked for is not installed.
     """
-    resolved = resolve_backend(backend, require_gpu=require_gpu)
-    try:
-        return OnnxRuntimeRunner(graph_path, resolved, threads=threads)
-    except BackendError:
-        # A CUDA build on a machine without a working driver: the automatic choice moves on, and
-        # the runner's name says where it ended. Whoever asked for CUDA gets the error.
-        if backend is not Backend.AUTO or resolved is Backend.CPU or require_gpu:
-            raise
-        return OnnxRuntimeRunner(graph_path, Backend.CPU, threads=threads)
+
+    def all_graphs(open_one: Callable[[Graph], Runner], trial: bool) -> tuple[dict[Graph, Runner], ExitStack]:
+        with ExitStack() as stack:
+            runners = {graph: stack.enter_context(open_one(graph)) for graph in Graph}
+            if trial:
+                for graph, runner in runners.items():
+                    runner.run(smallest_inputs(graph, runner, bundle.manifest))
+            return runners, stack.pop_all()
+
+    def onnx_file(graph: Graph) -> Path:
+        return bundle.file(getattr(bundle.manifest, graph.value))
+
+    @cache
+    def engine(library: str, module: str, graph: Graph) -> EngineFile:
+        gpu = find_gpu()
+        version = str(import_tensorrt(module).__version__)
+        return find_engine(bundle, graph, library, version, gpu, engines)
+
+    def on_cuda() -> tuple[dict[Graph, Runner], ExitStack]:
+        require_cuda_build("backend cuda")
+        find_gpu()
+        return all_graphs(
+            lambda graph: OnnxRuntimeRunner(onnx_file(graph), Backend.CUDA, threads=threads), trial=True
+        )
+
+    (runners, stack), resolution = resolve(
+        backend,
+        {
+            Backend.TENSORRT: lambda: all_graphs(
+                lambda graph: open_tensorrt(engine(TENSORRT, "tensorrt", graph)), trial=True
+            ),
+            Backend.TENSORRT_RTX: lambda: all_graphs(
+                lambda graph: open_tensorrt_rtx(engine(TENSORRT_RTX, "tensorrt_rtx", graph)), trial=True
+            ),
+            Backend.CUDA: on_cuda,
+            Backend.CPU: lambda: all_graphs(
+                lambda graph: OnnxRuntimeRunner(onnx_file(graph), Backend.CPU, threads=threads), trial=False
+            ),
+        },
+        require_gpu=require_gpu,
+    )
+    return BundleGraphs(runners, resolution, stack)
 
 
-def resolve_backend(backend: Backend, *, require_gpu: bool = False) -> Backend:
-    """Return the engine that `backend` means on this machine: CPU or CUDA.
+def smallest_inputs(graph: Graph, runner: Runner, manifest: Manifest) -> dict[str, Array]:
+    """Return inputs of one image, box or word: to see that a graph runs, and to have it ready.
 
-    Raises
-    ------
-    BackendError
-        Where it has no engine in this version, or would compute on the CPU though a GPU is required.
+    Parameters
+    ----------
+    graph : Graph
+    runner : Runner
+        Its element types are followed.
+    manifest : Manifest
     """
-    if backend in (Backend.TENSORRT, Backend.TENSORRT_RTX):
-        raise BackendError(
-            f"this version has no {backend.value} engine yet",
-            where=f"backend {backend.value}",
-            remedy="Use the backend cuda or cpu",
-        )
-    resolved = backend
-    if backend is Backend.AUTO:
-        resolved = Backend.CUDA if cuda_available() else Backend.CPU
-    if require_gpu and resolved is Backend.CPU:
-        raise BackendError(
-            "a GPU is required, but the graphs would run on the CPU",
-            where=f"backend {backend.value}",
-            remedy='Install "edge-retrieve[gpu]" and a CUDA driver, or drop --require-gpu',
-        )
-    return resolved
+    size, side = manifest.image_size, manifest.image_size // manifest.feature_stride
+    values: dict[str, Array] = {
+        "pixels": np.full((1, 1, size, size), 0.5),
+        "features": np.full((1, manifest.feature_channels, side, side), 0.5),
+        "boxes": np.asarray([[[0.0, 0.0, 1.0, 1.0]]]),
+        "token_ids": np.ones((1, 1)),
+        "mask": np.ones((1, 1)),
+    }
+    return {spec.name: values[spec.name].astype(spec.dtype) for spec in runner.inputs if spec.name in values}

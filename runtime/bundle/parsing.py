@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from edge_retrieve.runtime.bundle.manifest import (
     MAX_MANIFEST_BYTES,
@@ -20,6 +20,7 @@ from edge_retrieve.runtime.bundle.manifest import (
 )
 from edge_retrieve.runtime.errors import BundleError
 
+T = TypeVar("T")
 REMEDY = "Fetch the bundle again from where it came from, or export it again"
 
 
@@ -52,6 +53,34 @@ def parse_manifest(raw: bytes, where: str) -> Manifest:
             remedy="Use a bundle exported for this version",
         )
     return manifest
+
+
+def parse_object(kind: type[T], raw: bytes, where: str, remedy: str = REMEDY) -> T:
+    """Read another dataclass of ours from JSON, as strictly as a manifest.
+
+    Parameters
+    ----------
+    kind : type
+        A frozen dataclass; an optional field says so as those of `Manifest` do.
+    raw : bytes
+    where, remedy : str
+        For the error.
+
+    Raises
+    ------
+    BundleError
+        Where it is not JSON, incomplete, or holds what is unknown.
+    """
+    try:
+        found: T = _decode(kind, _read_json(raw, where), "")
+    except _WrongValueError as error:
+        raise BundleError(str(error), where=where, remedy=remedy) from error
+    return found
+
+
+def object_json(value: object) -> bytes:
+    """Return the canonical text of a dataclass that `parse_object` reads."""
+    return _canonical(_encode(value))
 
 
 def manifest_json(manifest: Manifest) -> bytes:

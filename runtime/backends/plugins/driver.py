@@ -1,4 +1,4 @@
-"""The few calls of the CUDA driver that a plugin needs, on streams that TensorRT made.
+"""The CUDA driver through its own library: any call by name, and those that a plugin needs.
 
 Through ctypes and not through pycuda, whose ``Function`` launches only on streams that pycuda itself has
 created (its ``Stream`` cannot wrap a handle), while TensorRT hands every plugin the raw handle of its own.
@@ -37,12 +37,12 @@ class CudaDriver:
         except OSError as error:
             raise BackendError(
                 f"the CUDA driver cannot be loaded ({error})",
-                where=library,
                 remedy="Install NVIDIA's driver, or choose a backend without CUDA",
             ) from error
-        self._call("cuInit", ctypes.c_uint(0))
+        self.call("cuInit", ctypes.c_uint(0))
 
-    def _call(self, name: str, *arguments: object) -> None:
+    def call(self, name: str, *arguments: object) -> None:
+        """Call a function of the driver by its name; raise `BackendError` with its reason where it fails."""
         code = int(getattr(self._library, name)(*arguments))
         if code:
             text = ctypes.c_char_p()
@@ -59,32 +59,37 @@ class CudaDriver:
             No context is current.
         """
         current = ctypes.c_void_p()
-        self._call("cuCtxGetCurrent", ctypes.byref(current))
+        self.call("cuCtxGetCurrent", ctypes.byref(current))
         if not current.value:
             raise BackendError("no CUDA context is current in this thread", where="CUDA driver")
         number = ctypes.c_ulonglong()
-        self._call("cuCtxGetId", current, ctypes.byref(number))
+        self.call("cuCtxGetId", current, ctypes.byref(number))
         return number.value
 
     def capability(self) -> tuple[int, int]:
         """Return the compute capability of the current device, such as (8, 7)."""
-        device, parts = ctypes.c_int(), (ctypes.c_int(), ctypes.c_int())
-        self._call("cuCtxGetDevice", ctypes.byref(device))
+        device = ctypes.c_int()
+        self.call("cuCtxGetDevice", ctypes.byref(device))
+        return self.capability_of(device.value)
+
+    def capability_of(self, device: int) -> tuple[int, int]:
+        """Return the compute capability of a device by its handle; needs no context."""
+        parts = (ctypes.c_int(), ctypes.c_int())
         for part, attribute in zip(parts, (_CAPABILITY_MAJOR, _CAPABILITY_MINOR), strict=True):
-            self._call("cuDeviceGetAttribute", ctypes.byref(part), attribute, device)
+            self.call("cuDeviceGetAttribute", ctypes.byref(part), attribute, ctypes.c_int(device))
         return parts[0].value, parts[1].value
 
     def load(self, image: bytes) -> int:
         """Load a cubin or PTX text into the current context and return its handle."""
         module = ctypes.c_void_p()
         # PTX is text that has to end with a zero; a cubin does not mind one.
-        self._call("cuModuleLoadData", ctypes.byref(module), ctypes.c_char_p(image))
+        self.call("cuModuleLoadData", ctypes.byref(module), ctypes.c_char_p(image))
         return module.value or 0
 
     def function(self, module: int, name: str) -> int:
         """Return the handle of an entry point."""
         function = ctypes.c_void_p()
-        self._call("cuModuleGetFunction", ctypes.byref(function), ctypes.c_void_p(module), name.encode())
+        self.call("cuModuleGetFunction", ctypes.byref(function), ctypes.c_void_p(module), name.encode())
         return function.value or 0
 
     def launch(self, function: int, launch: Launch, pointers: tuple[int, int, int], stream: int) -> None:
@@ -105,7 +110,7 @@ class CudaDriver:
         grid, block = (*launch.grid, 1), (launch.threads, 1, 1)
         shape = [ctypes.c_uint(size) for size in (*grid, *block)]
         # The driver copies the arguments before it returns, so they need not outlive this call.
-        self._call(
+        self.call(
             "cuLaunchKernel", ctypes.c_void_p(function), *shape, ctypes.c_uint(0), ctypes.c_void_p(stream),
             addresses, None,
         )  # fmt: skip
