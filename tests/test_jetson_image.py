@@ -34,17 +34,37 @@ def stages() -> list[list[Instruction]]:
     return found
 
 
-def test_base_image_is_a_build_argument() -> None:
+def named(stage: list[Instruction]) -> str:
+    return stage[0].rest.split(" AS ")[-1]
+
+
+def final() -> list[Instruction]:
+    return stages()[-1]
+
+
+def test_jetpack_is_a_build_argument_that_names_both_bases() -> None:
     first = instructions()[0]
-    assert first.word == "ARG"
-    assert first.rest.startswith("BASE_IMAGE=")
-    assert [stage[0].rest.split()[0] for stage in stages()] == ["${BASE_IMAGE}"] * 2
+    assert (first.word, first.rest) == ("ARG", "JETPACK=6")
+    names = [named(stage) for stage in stages()]
+    for stage in stages()[-2:]:
+        base = stage[0].rest.split()[0]
+        assert "${JETPACK}" in base
+        for jetpack in ("6", "7"):
+            assert base.replace("${JETPACK}", jetpack) in names
+
+
+def test_final_images_hold_libraries_and_no_toolkit() -> None:
+    bases = {named(stage): stage[0].rest.split()[0] for stage in stages()}
+    for jetpack in ("6", "7"):
+        image = bases[f"jetpack-{jetpack}"]
+        # NVIDIA names an image with compilers `-devel`, one without `-runtime`; l4t-jetpack has them too.
+        assert re.fullmatch(r"nvcr\.io/nvidia/\S+:\S*runtime\S*", image), image
 
 
 def test_every_copied_path_exists() -> None:
     copied = 0
     for instruction in instructions():
-        if instruction.word in {"COPY", "ADD"} and "--from=" not in instruction.rest:
+        if instruction.word == "COPY" and "--from=" not in instruction.rest:
             *paths, _target = instruction.rest.split()
             for path in paths:
                 assert (ROOT / path).exists(), instruction
@@ -59,32 +79,32 @@ def test_all_that_the_build_reads_is_copied() -> None:
 
 
 def test_final_stage_brings_no_compiler() -> None:
-    for instruction in stages()[-1]:
+    from_jetpack = [i for stage in stages() if named(stage).startswith("jetpack-") for i in stage]
+    for instruction in [*from_jetpack, *final()]:
         found = re.search(r"build-essential|\bgcc\b|g\+\+|\bclang\b|\bcmake\b|-dev\b", instruction.rest)
         assert not found, instruction
 
 
 def test_final_stage_installs_from_wheels_alone() -> None:
-    installs = [i.rest for i in stages()[-1] if "pip install" in i.rest]
+    installs = [i.rest for i in final() if "pip install" in i.rest]
     assert installs
     assert all("--no-index" in line and "--no-deps" in line for line in installs)
 
 
 def test_server_runs_as_an_ordinary_user() -> None:
-    words = [i.word for i in stages()[-1]]
-    users = [i.rest for i in stages()[-1] if i.word == "USER"]
+    words = [i.word for i in final()]
+    users = [i.rest for i in final() if i.word == "USER"]
     assert users
     assert users[-1] not in {"root", "0"}
     assert words.index("USER") < words.index("ENTRYPOINT")
     assert any(
-        f"useradd --system --uid 10001 --create-home --home-dir /data {users[-1]}" in i.rest
-        for i in stages()[-1]
+        f"useradd --system --uid 10001 --create-home --home-dir /data {users[-1]}" in i.rest for i in final()
     )
 
 
 def test_health_is_checked_where_the_server_listens() -> None:
-    (health,) = (i.rest for i in stages()[-1] if i.word == "HEALTHCHECK")
-    (command,) = (i.rest for i in stages()[-1] if i.word == "CMD")
+    (health,) = (i.rest for i in final() if i.word == "HEALTHCHECK")
+    (command,) = (i.rest for i in final() if i.word == "CMD")
     port = re.search(r'"--port", "(\d+)"', command)
     assert port
     assert f"127.0.0.1:{port[1]}/healthz" in health
@@ -93,7 +113,7 @@ def test_health_is_checked_where_the_server_listens() -> None:
 def test_the_command_is_one_the_application_has() -> None:
     from edge_retrieve.edge_app.cli import main
 
-    (command,) = (i.rest for i in stages()[-1] if i.word == "CMD")
+    (command,) = (i.rest for i in final() if i.word == "CMD")
     name, *options = re.findall(r'"([^"]+)"', command)
     known = {option for parameter in main.commands[name].params for option in parameter.opts}
     assert {option for option in options if option.startswith("--")} <= known
