@@ -24,7 +24,7 @@ HOUSES = ("runtime", "train", "export", "edge_app")
 PREFIX = "edge_retrieve."
 # Loaded where the application needs them, never by the light runtime.
 HEAVY = {"torch", "torchvision", "transformers"}
-ENGINES = {"onnxruntime", "tensorrt", "tensorrt_rtx", "pycuda"}
+ENGINES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda"}
 UPPER_HOUSES = tuple(PREFIX + house for house in HOUSES if house != "runtime")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -185,7 +185,7 @@ def declared(extras: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize(
     ("house", "extras"),
     [
-        ("runtime", ("cpu", "gpu", "tensorrt", "rtx")),
+        ("runtime", ("cpu", "gpu", "openvino", "tensorrt", "rtx")),
         ("train.phantom", ("app",)),
         ("train", ("train", "app")),
         ("export", ("train", "export", "rtx", "tensorrt")),

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from edge_retrieve.edge_app.cli.bench import bench
 from edge_retrieve.edge_app.cli.bundle import bundle
 from edge_retrieve.edge_app.cli.compare import compare
 from edge_retrieve.edge_app.cli.dataset import dataset
@@ -51,6 +52,7 @@ for _command in (
     evaluate,
     export,
     bundle,
+    bench,
 ):
     main.add_command(_command)
 

@@ -15,6 +15,7 @@ from edge_retrieve.runtime.backends.base import Array, Backend, Runner
 from edge_retrieve.runtime.backends.engine_files import EngineFile, find_engine
 from edge_retrieve.runtime.backends.gpu import find_gpu
 from edge_retrieve.runtime.backends.onnxruntime_runner import OnnxRuntimeRunner, require_cuda_build
+from edge_retrieve.runtime.backends.openvino_runner import OpenVinoRunner
 from edge_retrieve.runtime.backends.plugins.registration import import_tensorrt
 from edge_retrieve.runtime.backends.resolution import Resolution, resolve
 from edge_retrieve.runtime.backends.tensorrt_rtx_runner import LIBRARY as TENSORRT_RTX
@@ -115,6 +116,9 @@ def open_graphs(
                 lambda graph: open_tensorrt_rtx(engine(TENSORRT_RTX, "tensorrt_rtx", graph)), trial=True
             ),
             Backend.CUDA: on_cuda,
+            Backend.OPENVINO: lambda: all_graphs(
+                lambda graph: OpenVinoRunner(onnx_file(graph), threads=threads), trial=False
+            ),
             Backend.CPU: lambda: all_graphs(
                 lambda graph: OnnxRuntimeRunner(onnx_file(graph), Backend.CPU, threads=threads), trial=False
             ),

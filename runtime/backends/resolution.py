@@ -70,7 +70,7 @@ def resolve(
         The one asked for is not installed.
     """
     if backend is not Backend.AUTO:
-        if require_gpu and backend is Backend.CPU:
+        if require_gpu and backend in (Backend.CPU, Backend.OPENVINO):
             raise BackendError(
                 "a GPU is required, but the graphs would run on the CPU",
                 where=f"backend {backend.value}",

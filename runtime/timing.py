@@ -1,0 +1,83 @@
+"""How long things take when they take turns, so that a busy machine slows all of them alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+_WARM_UP = 2  # the first run allocates, the second finds the memory
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one case took.
+
+    Parameters
+    ----------
+    p50_ms, p99_ms : float
+        Median and 99th percentile of the clock; of few runs the second is near the slowest.
+    cpu_ms : float
+        Median of the processor time of all threads of this process. Where other programs run, it can still
+        be compared when the clock no longer can.
+    runs : int
+    """
+
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float
+    runs: int
+
+
+def take_turns(
+    cases: Mapping[str, Callable[[], object]],
+    runs: int,
+    *,
+    seed: int = 0,
+    advance: Callable[[int, int], object] = lambda done, total: None,
+) -> dict[str, Timing]:
+    """Time several cases in one interleaved run.
+
+    Each round runs every case once, in an order drawn anew: no case always meets the caches, or the
+    clock rate, that the same other one left behind.
+
+    Parameters
+    ----------
+    cases : mapping of str to callable
+    runs : int
+        Rounds that count; two more before them do not.
+    seed : int
+        Of the orders.
+    advance : callable, optional
+        Told after each round how many are done, and of how many.
+
+    Returns
+    -------
+    dict of str to Timing
+        In the order of `cases`.
+    """
+    order = np.random.default_rng(seed)
+    names = list(cases)
+    clock: dict[str, list[float]] = {name: [] for name in names}
+    cpu: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(_WARM_UP + runs):
+        for position in order.permutation(len(names)):
+            name = names[position]
+            began, busy = time.perf_counter(), time.process_time()
+            cases[name]()
+            ended, worked = time.perf_counter(), time.process_time()
+            if turn >= _WARM_UP:
+                clock[name].append(1e3 * (ended - began))
+                cpu[name].append(1e3 * (worked - busy))
+        advance(turn + 1, _WARM_UP + runs)
+    return {
+        name: Timing(
+            p50_ms=round(float(np.percentile(clock[name], 50)), 4),
+            p99_ms=round(float(np.percentile(clock[name], 99)), 4),
+            cpu_ms=round(float(np.percentile(cpu[name], 50)), 4),
+            runs=runs,
+        )
+        for name in names
+    }
