@@ -87,6 +87,7 @@ def search(
         Numbers of studies to leave out.
     """
     partitions = [[index.partition(modality, probe.region) for modality in modalities] for probe in probes]
+    exclude |= index.deleted()
     wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_HIT * k) + len(exclude)
     proposed = [
         partition.search(probe.vector, wanted)[0]

@@ -50,7 +50,7 @@ def fetch(url: str, accept: str = "*/*") -> bytes:
     request = urllib.request.Request(url, headers={"Accept": accept})
     for attempt in range(3):
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=8) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError:
             raise

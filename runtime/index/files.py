@@ -1,9 +1,10 @@
-"""The index's files: written whole, checked before anything is made of them.
+"""The index's files: written whole, checked before anything is made of them, exchanged in one step.
 
-A partition has three: ``NAME.rows`` (owners, studies, float32 rows), ``NAME.usearch`` (a usearch index of
-them, unless there are none) and ``NAME.json``, which names the store, the bundle and the watermark, and
-carries the size and SHA-256 of the other two. usearch crashes the process on a file with flipped bytes, so
-the checksum is verified before it opens one.
+A partition has three: ``NAME.HASH.rows`` (owners, studies, float32 rows), ``NAME.HASH.usearch`` (a usearch
+index of them, unless there are none) and ``NAME.json``, which names the partition, the store, the bundle,
+the watermark and the other two, with the SHA-256 of each of their blocks, and ends with its own. usearch
+crashes the process on a file with flipped bytes, so every block is verified before it opens one. New files
+get new names and count from when ``NAME.json`` is renamed; whoever has the old ones open keeps them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from edge_retrieve.runtime.index.blocks import CheckedFile, sync, write_checked
 from edge_retrieve.runtime.index.partition import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Goes up with a change of what the files hold, or of the rows from which a graph has links to walk."""
 
-_BLOCK = 1 << 20
+_ATTEMPTS = 2  # at reading files that another process may be exchanging
 
 
 class FileState(str, Enum):
@@ -34,7 +35,7 @@ class FileState(str, Enum):
     CURRENT = "current"
     BEHIND = "behind the store: newer rows are read from it"
     MISSING = "missing"
-    STALE = "stale: of another store, bundle or version, or rows were removed"
+    STALE = "stale: of another store, bundle or version, or rows were replaced or erased"
     DAMAGED = "damaged: a checksum or a size does not match"
 
 
@@ -44,26 +45,64 @@ class Sidecar:
 
     Parameters
     ----------
+    partition : str
+        Name of the partition: files that change places are noticed.
     store_id, bundle_id : str
-    last, removals : int
-        The store's watermark when the rows were read.
+    watermark : Watermark
+        The store's when the rows were read.
     rows, dim : int
         Shape of the matrix.
-    rows_sha256 : str
-    graph_sha256 : str
-        Empty where there are no rows.
+    vectors : CheckedFile
+    graph : CheckedFile or None
+        None where there are no rows.
     format_version : int
     """
 
+    partition: str
     store_id: str
     bundle_id: str
-    last: int
-    removals: int
+    watermark: Watermark
     rows: int
     dim: int
-    rows_sha256: str
-    graph_sha256: str
+    vectors: CheckedFile
+    graph: CheckedFile | None
     format_version: int = FORMAT_VERSION
+
+    def to_bytes(self) -> bytes:
+        """Return the file's content: a line of JSON and its SHA-256."""
+        line = json.dumps(asdict(self)).encode()
+        return line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Sidecar:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            Where it is damaged, or of another version.
+        """
+        line, digest, rest = data.split(b"\n")
+        if rest or hashlib.sha256(line).hexdigest().encode() != digest:
+            raise ValueError("the checksum does not match")
+        held = json.loads(line)
+        return cls(
+            **{
+                **held,
+                "watermark": Watermark(**held["watermark"]),
+                "vectors": _checked(held["vectors"]),
+                "graph": held["graph"] and _checked(held["graph"]),
+            }
+        )
+
+    @property
+    def files(self) -> tuple[CheckedFile, ...]:
+        """The files it speaks of."""
+        return tuple(file for file in (self.vectors, self.graph) if file)
+
+
+def _checked(held: dict[str, Any]) -> CheckedFile:
+    return CheckedFile(held["name"], held["size"], tuple(held["blocks"]))
 
 
 @dataclass(frozen=True)
@@ -84,53 +123,66 @@ class PartitionFiles:
         """Path of the checksums."""
         return self.folder / f"{self.name}.json"
 
-    @property
-    def rows(self) -> Path:
-        """Path of the vectors."""
-        return self.folder / f"{self.name}.rows"
+    def read(self) -> Sidecar:
+        """Read the sidecar.
 
-    @property
-    def graph(self) -> Path:
-        """Path of the usearch index."""
-        return self.folder / f"{self.name}.usearch"
+        Raises
+        ------
+        OSError
+            Where it is not there or cannot be read.
+        ValueError, TypeError, KeyError
+            Where it is damaged, or of another version.
+        """
+        return Sidecar.from_bytes(self.sidecar.read_bytes())
 
     def inspect(
         self, store_id: str, bundle_id: str, watermark: Watermark
     ) -> tuple[FileState, Sidecar | None]:
-        """Read the sidecar and verify both files' checksums; open neither."""
+        """Read the sidecar and verify every block of the other files; open none of them."""
+        for _ in range(_ATTEMPTS):
+            try:
+                sidecar = self.read()
+            except FileNotFoundError:
+                return FileState.MISSING, None
+            except (OSError, ValueError, TypeError, KeyError):
+                # A sidecar without a checksum is one of an earlier version.
+                return (FileState.STALE if self._is_of_old() else FileState.DAMAGED), None
+            if not self._fits(sidecar, store_id, bundle_id, watermark):
+                return FileState.STALE, None
+            try:
+                if any(file.damage(self.folder) for file in sidecar.files):
+                    return FileState.DAMAGED, None
+            except FileNotFoundError:
+                continue  # exchanged since the sidecar was read, or lost
+            except OSError:
+                return FileState.DAMAGED, None
+            behind = sidecar.watermark.last < watermark.last
+            return (FileState.BEHIND if behind else FileState.CURRENT), sidecar
+        return FileState.MISSING, None
+
+    def _fits(self, sidecar: Sidecar, store_id: str, bundle_id: str, watermark: Watermark) -> bool:
+        named = (sidecar.format_version, sidecar.partition, sidecar.store_id, sidecar.bundle_id)
+        held = sidecar.watermark
+        return (
+            named == (FORMAT_VERSION, self.name, store_id, bundle_id)
+            and held.removals == watermark.removals
+            and held.last <= watermark.last
+            # Files that should have been written anew when deleted studies were erased.
+            and watermark.erased <= held.tombstones <= watermark.tombstones
+        )
+
+    def _is_of_old(self) -> bool:
         try:
-            sidecar = Sidecar(**json.loads(self.sidecar.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return FileState.MISSING, None
-        except (OSError, ValueError, TypeError):
-            return FileState.DAMAGED, None
-        if (sidecar.format_version, sidecar.store_id, sidecar.bundle_id, sidecar.removals) != (
-            FORMAT_VERSION,
-            store_id,
-            bundle_id,
-            watermark.removals,
-        ) or sidecar.last > watermark.last:
-            return FileState.STALE, None
-        try:
-            intact = (
-                self.rows.stat().st_size == sidecar.rows * (16 + 4 * sidecar.dim)
-                and _sha256(self.rows) == sidecar.rows_sha256
-                and (sidecar.rows == 0 or _sha256(self.graph) == sidecar.graph_sha256)
-            )
-        except FileNotFoundError:
-            return FileState.MISSING, None
-        except OSError:
-            return FileState.DAMAGED, None
-        if not intact:
-            return FileState.DAMAGED, None
-        return (FileState.CURRENT if sidecar.last == watermark.last else FileState.BEHIND), sidecar
+            return int(json.loads(self.sidecar.read_bytes())["format_version"]) < FORMAT_VERSION
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
 
     def load(self, sidecar: Sidecar) -> Segment | None:
         """Map verified files into memory; None where the graph does not fit the rows after all."""
         count, dim = sidecar.rows, sidecar.dim
-        if count == 0:
+        if sidecar.graph is None:
             return Segment(empty_vectors(dim), None)
-        raw = np.memmap(self.rows, dtype=np.uint8, mode="r")
+        raw = np.memmap(self.folder / sidecar.vectors.name, dtype=np.uint8, mode="r")
         vectors = Vectors(
             owners=raw[: 8 * count].view("<i8"),
             studies=raw[8 * count : 16 * count].view("<i8"),
@@ -138,14 +190,16 @@ class PartitionFiles:
         )
         graph = new_graph(dim)
         try:
-            graph.view(str(self.graph))
+            graph.view(str(self.folder / sidecar.graph.name))
         except (RuntimeError, ValueError):
             return None
         # Opening resets the shape and the links to the file's, whatever we asked for.
         return Segment(vectors, graph) if (len(graph), graph.ndim) == (count, dim) else None
 
     def save(self, segment: Segment, store_id: str, bundle_id: str, watermark: Watermark) -> None:
-        """Write the files; whoever is killed in between leaves some that do not verify.
+        """Write the files and exchange the old ones for them.
+
+        Whoever is killed in between leaves the old ones in force, and files that nothing names.
 
         Raises
         ------
@@ -162,73 +216,40 @@ class PartitionFiles:
                 stream.write(np.ascontiguousarray(vectors.rows, dtype="<f4").data)
 
         count, dim = vectors.rows.shape
-        rows_sha256 = _replace(self.rows, write_rows, expected_size=count * (16 + 4 * dim))
-        graph_sha256 = ""
-        if segment.graph is not None:
-            graph: Any = segment.graph
-            graph_sha256 = _replace(
-                self.graph, lambda path: graph.save(str(path)), expected_size=graph.serialized_length
+        rows_file = write_checked(
+            self.folder, self.name, "rows", write_rows, expected_size=count * (16 + 4 * dim)
+        )
+        graph: Any = segment.graph
+        graph_file = None
+        if graph is not None:
+            graph_file = write_checked(
+                self.folder,
+                self.name,
+                "usearch",
+                lambda path: graph.save(str(path)),
+                expected_size=graph.serialized_length,
             )
-        else:
-            self.graph.unlink(missing_ok=True)
-        text = json.dumps(
-            asdict(
-                Sidecar(
-                    store_id=store_id,
-                    bundle_id=bundle_id,
-                    last=watermark.last,
-                    removals=watermark.removals,
-                    rows=count,
-                    dim=dim,
-                    rows_sha256=rows_sha256,
-                    graph_sha256=graph_sha256,
-                )
-            )
-        ).encode()
-        _replace(self.sidecar, lambda path: _write_bytes(path, text), expected_size=len(text))
-        _sync_folder(self.folder)
+        try:
+            before = self.read().files
+        except (OSError, ValueError, TypeError, KeyError):
+            before = ()
+        sidecar = Sidecar(self.name, store_id, bundle_id, watermark, count, dim, rows_file, graph_file)
+        self._exchange(sidecar)
+        for file in set(before) - set(sidecar.files):
+            (self.folder / file.name).unlink(missing_ok=True)
+
+    def _exchange(self, sidecar: Sidecar) -> None:
+        temporary = self.folder / f".{self.name}.json.{os.getpid()}.tmp"
+        try:
+            temporary.write_bytes(sidecar.to_bytes())
+            sync(temporary)
+            sync(self.folder)  # what it names is there before it is
+            temporary.replace(self.sidecar)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync(self.folder)
 
 
 def empty_vectors(dim: int) -> Vectors:
     """Return no vectors at all."""
     return Vectors(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, dim), np.float32))
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-
-
-def _replace(path: Path, write: Callable[[Path], None], *, expected_size: int) -> str:
-    """Write a file under a temporary name, force it to the disk, rename it; return its SHA-256."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        # usearch can report success on a full disk.
-        if temporary.stat().st_size != expected_size:
-            raise OSError(f"{temporary} is incomplete: is the disk full?")
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        digest = _sha256(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return digest
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

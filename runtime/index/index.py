@@ -74,15 +74,24 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[PartitionKey, Partition] = {}
+        self._tombstones: dict[PartitionKey, int] = {}
         self._lock = threading.RLock()
 
+    def deleted(self) -> frozenset[int]:
+        """Return the numbers of the studies to leave out: deleted since the oldest rows in use were read."""
+        with self._lock:
+            held = [self._tombstones[key] for key in self._open]
+        return self._store.deleted_since(min(held)) if held else frozenset()
+
     def partition(self, modality: Modality, region: Region | None) -> Partition:
-        """Return a partition that holds everything the store has committed."""
+        """Return a partition that holds everything the store has committed, and perhaps what `deleted` names."""
         key = PartitionKey(modality, region)
         with self._lock:
             watermark = self._store.watermark(modality)
             held = self._open.get(key)
-            if held is not None and held.removals == watermark.removals and held.last >= watermark.last:
+            if held is not None and not self._fits(key, held, watermark):
+                held = None
+            if held is not None and held.last >= watermark.last:
                 return held
             fresh = self._catch_up(key, held, watermark)
             self._open[key] = fresh
@@ -116,7 +125,7 @@ class Index:
         StoreError
             Where the files cannot be written.
         """
-        self._sweep()
+        self._sweep(_TEMPORARY_LIFE_S)
         for done, key in enumerate(ALL_PARTITIONS):
             if progress:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
@@ -148,7 +157,7 @@ class Index:
 
     def _catch_up(self, key: PartitionKey, held: Partition | None, watermark: Watermark) -> Partition:
         """Extend what is held or filed by the rows that came since, or build it anew."""
-        base = held.base if held is not None and held.removals == watermark.removals else None
+        base = held.base if held is not None else None
         if base is None:
             base = self._load(key, watermark)
         if base is not None:
@@ -165,10 +174,18 @@ class Index:
     def _load(self, key: PartitionKey, watermark: Watermark) -> Segment | None:
         files = self._files(key)
         _, sidecar = files.inspect(self._store.store_id, self._store.bundle_id, watermark)
-        return None if sidecar is None else files.load(sidecar)
+        if sidecar is None:
+            return None
+        self._tombstones[key] = sidecar.watermark.tombstones
+        return files.load(sidecar)
+
+    def _fits(self, key: PartitionKey, held: Partition, watermark: Watermark) -> bool:
+        """Whether no row of a partition was replaced or erased since; rows may have come."""
+        return held.removals == watermark.removals and self._tombstones[key] >= watermark.erased
 
     def _build(self, key: PartitionKey, watermark: Watermark) -> Partition:
         vectors = self._store.vectors(key.modality, key.region)
+        self._tombstones[key] = watermark.tombstones
         graph = build_graph(vectors.rows) if len(vectors.rows) else None
         tail = Segment(empty_vectors(self._store.embedding_dim), None)
         return Partition(Segment(vectors, graph), tail, _last(vectors, watermark), watermark.removals)
@@ -178,7 +195,7 @@ class Index:
             partition.base,
             self._store.store_id,
             self._store.bundle_id,
-            Watermark(partition.last, partition.removals),
+            Watermark(partition.last, partition.removals, self._tombstones[key]),
         )
 
     def _save_quietly(self, key: PartitionKey, partition: Partition) -> None:
@@ -186,11 +203,21 @@ class Index:
         with suppress(OSError):
             self._save(key, partition)
 
-    def _sweep(self) -> None:
-        """Remove what killed writers left behind."""
-        for path in self._store.index_folder.glob(".*.tmp"):
-            if time.time() - path.stat().st_mtime > _TEMPORARY_LIFE_S:
-                path.unlink(missing_ok=True)
+    def sweep(self) -> None:
+        """Remove every file that no partition names, those another process may be writing included."""
+        self._sweep(0.0)
+
+    def _sweep(self, age_s: float) -> None:
+        """Remove what killed writers left behind: files of some age that no partition names."""
+        folder = self._store.index_folder
+        named = set()
+        for key in ALL_PARTITIONS:
+            with suppress(OSError, ValueError, TypeError, KeyError):
+                named |= {self._files(key).sidecar.name, *(f.name for f in self._files(key).read().files)}
+        for path in folder.iterdir() if folder.is_dir() else ():
+            with suppress(OSError):
+                if path.name not in named and time.time() - path.stat().st_mtime >= age_s:
+                    path.unlink()
 
 
 def _last(vectors: Vectors, watermark: Watermark) -> int:

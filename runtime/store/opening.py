@@ -85,5 +85,7 @@ def prepare(connection: sqlite3.Connection, path: Path, creating_for: Bundle | N
             },
         )
     schema.bring_forward(connection, str(path))
+    # What is deleted is overwritten, not just unlinked: a replaced report, a deleted study.
+    connection.execute("PRAGMA secure_delete = ON")
     # What is acknowledged survives a power cut.
     connection.execute("PRAGMA synchronous = FULL")

@@ -162,15 +162,18 @@ def count_studies(db: sqlite3.Connection, search: str) -> int:
 def _search_clause(search: str) -> tuple[str, tuple[str, ...]]:
     words = search.split()
     clause = (
-        "(s.study || ' ' || s.patient || ' ' || s.study_date || ' '"
-        " || coalesce((SELECT text FROM reports r WHERE r.study = s.id), '')) LIKE ? ESCAPE '\\'"
+        "(s.study || ' ' || s.patient || ' ' || s.study_date) LIKE ? ESCAPE '\\'"
+        " OR s.id IN (SELECT r.study FROM report_words w JOIN reports r ON r.id = w.rowid"
+        " WHERE w.report_words MATCH ?)"
         " OR s.id IN (SELECT r.study FROM findings f JOIN reports r ON r.id = f.report"
         " WHERE f.assertion = 'present' AND (f.finding || ' ' || f.region) LIKE ? ESCAPE '\\')"
     )
     patterns = []
     for word in words:
         escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        patterns += [f"%{escaped}%"] * 2
+        # Quoted, or FTS5 would read operators into it; '*': words that begin so.
+        quoted = '"' + word.replace('"', '""') + '"*'
+        patterns += [f"%{escaped}%", quoted, f"%{escaped}%"]
     return ("WHERE " + " AND ".join(f"({clause})" for _ in words) if words else "", tuple(patterns))
 
 
@@ -229,4 +232,8 @@ def read_stats(db: sqlite3.Connection, bundle_id: str, model_id: str) -> StoreSt
         bundle_id=bundle_id,
         model_id=model_id,
         schema_version=one("PRAGMA user_version"),
+        unerased=one(
+            "SELECT count(*) FROM tombstones WHERE id >"
+            " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'erased'), 0)"
+        ),
     )

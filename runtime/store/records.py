@@ -207,6 +207,8 @@ class StoreStats:
         The bundle all embeddings come from.
     model_id : str
     schema_version : int
+    unerased : int
+        Studies deleted whose traces are still in the files.
     """
 
     studies: int
@@ -221,6 +223,7 @@ class StoreStats:
     bundle_id: str
     model_id: str
     schema_version: int
+    unerased: int
 
 
 @dataclass(frozen=True)
@@ -248,11 +251,17 @@ class Watermark:
     last : int
         Highest owner number ever given (an image's, or a report's).
     removals : int
-        How often embeddings were taken out.
+        How often embeddings were replaced by others (a changed report).
+    tombstones : int
+        Number of the last deletion of a study.
+    erased : int
+        Number of the last deletion that has left the files.
     """
 
     last: int
     removals: int
+    tombstones: int = 0
+    erased: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from edge_retrieve.runtime.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x45524554  # "ERET": tells our files from other SQLite databases
 # Embeddings of up to 1,000 dimensions fit whole into an index page of this size; in SQLite's
 # default of 4 KiB each vector of 256 would take an overflow page of its own.
@@ -89,8 +89,28 @@ CREATE TABLE text_embeddings (
 CREATE INDEX text_embeddings_by_owner ON text_embeddings (owner);
 """
 
-# Version n to n + 1, each run inside one transaction. There is no older version yet.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+# Since schema 2. The words of the reports (FTS5, which keeps no second copy of the texts), held in step by triggers,
+# which also fire where a report goes with its study; and the numbers of deleted studies, for index files that
+# still hold them. '_' belongs to words as it does in identifiers.
+WORDS_AND_TOMBSTONES = (
+    "CREATE VIRTUAL TABLE report_words USING fts5("
+    "text, content='reports', content_rowid='id', tokenize=\"unicode61 tokenchars '_'\")",
+    "CREATE TRIGGER report_words_added AFTER INSERT ON reports BEGIN"
+    " INSERT INTO report_words (rowid, text) VALUES (new.id, new.text); END",
+    "CREATE TRIGGER report_words_removed AFTER DELETE ON reports BEGIN"
+    " INSERT INTO report_words (report_words, rowid, text) VALUES ('delete', old.id, old.text); END",
+    "CREATE TABLE tombstones (id INTEGER PRIMARY KEY AUTOINCREMENT, study INTEGER NOT NULL)",
+)
+
+
+def _add_words_and_tombstones(connection: sqlite3.Connection) -> None:
+    for statement in WORDS_AND_TOMBSTONES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO report_words (report_words) VALUES ('rebuild')")
+
+
+# Version n to n + 1, each run inside one transaction.
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _add_words_and_tombstones}
 
 
 def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
@@ -100,6 +120,8 @@ def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> No
         for statement in TABLES.split(";"):
             if statement.strip():
                 connection.execute(statement)
+        for statement in WORDS_AND_TOMBSTONES:
+            connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -14,7 +14,7 @@ from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.store import opening, reading, writing
+from edge_retrieve.runtime.store import checking, opening, reading, writing
 from edge_retrieve.runtime.store.records import (
     FloatArray,
     KnownImage,
@@ -150,6 +150,51 @@ class Store:
             for report in reports:
                 writing.put_report(db, report, self.embedding_dim)
 
+    def delete(self, studies: Sequence[str]) -> None:
+        """Delete studies with their images, reports and embeddings; from the return on no query finds them.
+
+        Their traces stay in the files until `runtime.erasure.erase`.
+
+        Raises
+        ------
+        UnknownStudyError
+            Where the store lacks one of them; none is deleted then.
+        StoreError
+            Where another process writes, or the disk is full or read-only.
+        """
+        with self._transaction() as db:
+            for study in studies:
+                if not writing.delete_study(db, study):
+                    raise self._unknown(study)
+
+    def erase(self, tombstone: int) -> bool:
+        """Rewrite the database so that no trace of deleted studies is left in its files.
+
+        Call it once the index files are rewritten; `runtime.erasure.erase` does both.
+
+        Parameters
+        ----------
+        tombstone : int
+            The last deletion that the index files have taken in.
+
+        Returns
+        -------
+        bool
+            False where a reader kept its old view for too long: the write-ahead log still holds traces.
+
+        Raises
+        ------
+        StoreError
+            Where another process writes, or the disk has no room for a second copy of the database.
+        """
+        with self._transaction() as db:
+            writing.forget_words(db)
+            writing.note_erased(db, tombstone)
+        with self._lock, translated(str(self.path)):
+            self._db.execute("VACUUM")
+            (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(str(self.path)):
@@ -247,27 +292,31 @@ class Store:
 
     def damage(self) -> tuple[str, ...]:
         """Read the whole database and return what is wrong with it; nothing where it is sound."""
-
-        def query(db: sqlite3.Connection) -> tuple[str, ...]:
-            pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
-            links = [f"a row of {row[0]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check")]
-            return (*(line for line in pages if line != "ok"), *links)
-
-        return self._read(query)
+        with self._lock, translated(str(self.path)):
+            return checking.damage(self._db)
 
     # -- what the index and the retriever need -----------------------------------------------------
 
     def watermark(self, modality: Modality) -> Watermark:
         """Return how far a modality's embeddings have come."""
         table = "images" if modality is Modality.IMAGE else "reports"
-        last, removals = self._read(
+        row = self._read(
             lambda db: db.execute(
                 "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0),"
-                " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0)",
+                " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0),"
+                " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tombstones'), 0),"
+                " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'erased'), 0)",
                 (table, f"{modality.value}_removals"),
             ).fetchone()
         )
-        return Watermark(last, removals)
+        return Watermark(*row)
+
+    def deleted_since(self, tombstone: int) -> frozenset[int]:
+        """Return the numbers of the studies deleted after a tombstone; none of them is given again."""
+        rows = self._read(
+            lambda db: db.execute("SELECT study FROM tombstones WHERE id > ?", (tombstone,)).fetchall()
+        )
+        return frozenset(row[0] for row in rows)
 
     def vectors(self, modality: Modality, region: Region | None, *, after: int = 0) -> Vectors:
         """Return a partition's vectors whose owners' numbers are above `after`."""
@@ -305,6 +354,15 @@ class Store:
         if row is None:
             raise self._unknown(str(number))
         return str(row[0])
+
+    def patient_studies(self, patient: str) -> tuple[str, ...]:
+        """Return the identifiers of all studies of a patient, in the order stored."""
+        rows = self._read(
+            lambda db: db.execute(
+                "SELECT study FROM studies WHERE patient = ? ORDER BY id", (patient,)
+            ).fetchall()
+        )
+        return tuple(row[0] for row in rows)
 
     def patient_numbers(self, patient: str) -> frozenset[int]:
         """Return the numbers of all studies of a patient."""

@@ -117,8 +117,31 @@ def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
     return True
 
 
+def delete_study(db: sqlite3.Connection, study: str) -> bool:
+    """Delete a study and all that is of it, and leave its number as a tombstone; False where it is unknown."""
+    row = db.execute("DELETE FROM studies WHERE study = ? RETURNING id", (study,)).fetchone()
+    if row is None:
+        return False
+    db.execute("INSERT INTO tombstones (study) VALUES (?)", row)
+    return True
+
+
+def forget_words(db: sqlite3.Connection) -> None:
+    """Write the index of words anew: FTS5 marks a deleted report's words as gone, and keeps them."""
+    db.execute("INSERT INTO report_words (report_words) VALUES ('rebuild')")
+
+
+def note_erased(db: sqlite3.Connection, tombstone: int) -> None:
+    """Keep that the deletions up to a tombstone have left the files."""
+    db.execute(
+        "INSERT INTO meta VALUES ('erased', ?) ON CONFLICT (key)"
+        " DO UPDATE SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",
+        (str(tombstone),),
+    )
+
+
 def note_removal(db: sqlite3.Connection, modality: str) -> None:
-    """Count that embeddings of a modality were taken out, so that index files know they are stale."""
+    """Count that embeddings of a modality were replaced, so that index files know they are stale."""
     db.execute(
         "INSERT INTO meta VALUES (?, '1') ON CONFLICT (key) DO UPDATE SET value = value + 1",
         (f"{modality}_removals",),

@@ -12,6 +12,7 @@ from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import FileState, Index, PartitionKey
 from edge_retrieve.runtime.index import index as index_module
 from edge_retrieve.runtime.index import partition as partition_module
+from edge_retrieve.runtime.index.files import PartitionFiles
 
 WHOLE = PartitionKey(Modality.IMAGE, None)
 NODULE = "There is a nodule in the right upper lung zone."
@@ -24,7 +25,9 @@ def filled(store, maker):
 
 
 def files(store, key=WHOLE):
-    return {suffix: store.index_folder / f"{key.name}.{suffix}" for suffix in ("rows", "json", "usearch")}
+    sidecar = PartitionFiles(store.index_folder, key.name).read()
+    found = {"json": store.index_folder / f"{key.name}.json"}
+    return found | {file.name.rpartition(".")[2]: store.index_folder / file.name for file in sidecar.files}
 
 
 def answers(store, maker, count=40):
@@ -63,11 +66,11 @@ def test_a_partition_of_any_size_is_a_usearch_index(filled):
     Index(filled).refresh()
     for modality in Modality:
         for region in (None, *Region):
-            path = files(filled, PartitionKey(modality, region))["usearch"]
+            found = files(filled, PartitionKey(modality, region))
             truth = filled.vectors(modality, region)
-            assert path.exists() == (len(truth.rows) > 0)
+            assert ("usearch" in found) == (len(truth.rows) > 0)
             if len(truth.rows):
-                stored = usearch.index.Index.restore(path)
+                stored = usearch.index.Index.restore(found["usearch"])
                 assert str(stored.dtype) == "ScalarKind.BF16"
                 kept = stored.get(np.arange(len(truth.rows), dtype=np.uint64), dtype="f32")
                 np.testing.assert_allclose(kept, truth.rows, rtol=2**-8)
@@ -75,12 +78,39 @@ def test_a_partition_of_any_size_is_a_usearch_index(filled):
 
 def test_files_of_an_earlier_version_are_replaced(filled, maker):
     Index(filled).rebuild()
-    files(filled)["usearch"].unlink()
-    sidecar = json.loads(files(filled)["json"].read_text())
-    files(filled)["json"].write_text(json.dumps(sidecar | {"graph_sha256": "", "format_version": 1}))
+    files(filled)["json"].write_text(json.dumps({"rows": 40, "graph_sha256": "", "format_version": 2}))
     assert {item.key: item.state for item in Index(filled).check()}[WHOLE] is FileState.STALE
     assert answers(filled, maker) is FileState.CURRENT
     assert files(filled)["usearch"].exists()
+
+
+def test_partitions_that_changed_places_are_noticed(filled, maker):
+    """Sound files under each other's names: every checksum matches, and every answer would be wrong."""
+    Index(filled).rebuild()
+    here, there = (files(filled, PartitionKey(Modality.IMAGE, r))["json"] for r in (None, Region.CARINA))
+    mine, other = here.read_bytes(), there.read_bytes()
+    here.write_bytes(other)
+    there.write_bytes(mine)
+    assert {item.key: item.state for item in Index(filled).check()}[WHOLE] is FileState.STALE
+    assert answers(filled, maker) is FileState.CURRENT
+
+
+def test_readers_keep_their_view_while_the_files_are_exchanged(filled, maker):
+    Index(filled).rebuild()
+    reader = Index(filled)
+    held = reader.partition(Modality.IMAGE, None)
+    query = filled.vectors(Modality.IMAGE, None).rows[7]
+    before, names = held.search(query, 5), set(filled.index_folder.iterdir())
+    filled.add([maker.image(f"later-{n}") for n in range(5)], [])
+    Index(filled).refresh()
+    assert not set(files(filled).values()) - {files(filled)["json"]} & names
+    for found, again in zip(before, held.search(query, 5), strict=True):
+        np.testing.assert_array_equal(found, again)
+    assert len(reader.partition(Modality.IMAGE, None)) == 45
+    # Three files a partition that has rows, one of a partition that has none: nothing old stays behind.
+    index = Index(filled)
+    rows = [len(index.partition(m, r)) for m in Modality for r in (None, *Region)]
+    assert len(list(filled.index_folder.iterdir())) == sum(3 if count else 2 for count in rows)
 
 
 def test_progress_counts_up_to_all_sixty_partitions(filled):
@@ -193,8 +223,11 @@ def test_a_write_that_fell_short_keeps_the_old_file(filled, maker, monkeypatch):
 def test_leftovers_of_killed_writers_are_swept(filled):
     Index(filled).rebuild()
     old, young = (filled.index_folder / f".image.whole.rows.{pid}.tmp" for pid in (1, 2))
-    old.touch()
-    young.touch()
+    orphan = filled.index_folder / "image.whole.0123456789ab.rows"
+    for path in (old, young, orphan):
+        path.touch()
     os.utime(old, (0, 0))
+    os.utime(orphan, (0, 0))
     Index(filled).rebuild()
-    assert (old.exists(), young.exists()) == (False, True)
+    assert (old.exists(), young.exists(), orphan.exists()) == (False, True, False)
+    assert {item.state for item in Index(filled).check()} == {FileState.CURRENT}

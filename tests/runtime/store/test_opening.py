@@ -63,7 +63,8 @@ def test_a_newer_schema_is_refused(store, toy):
         Store.open(store.path, bundle=toy.bundle)
 
 
-def test_an_older_schema_is_migrated_whole_or_not_at_all(tmp_path):
+def test_an_older_schema_is_migrated_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 1)
     raw = sqlite3.connect(tmp_path / "old.sqlite", isolation_level=None)
     raw.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
 
@@ -82,6 +83,24 @@ def test_an_older_schema_is_migrated_whole_or_not_at_all(tmp_path):
     schema.bring_forward(raw, "old", {0: forward})
     assert raw.execute("PRAGMA user_version").fetchone() == (schema.SCHEMA_VERSION,)
     raw.close()
+
+
+def test_a_store_of_schema_1_is_brought_forward(tmp_path):
+    raw = sqlite3.connect(database(tmp_path))
+    raw.executescript((Path(__file__).parent / "version_1.sql").read_text())
+    before = raw.execute("SELECT owner, vector FROM image_embeddings WHERE region = ''").fetchall()
+    raw.close()
+    with Store.open(tmp_path) as store:
+        assert store.stats().schema_version == schema.SCHEMA_VERSION
+        assert store.damage() == ()
+        found = store.vectors(Modality.IMAGE, None)
+        assert list(zip(found.owners.tolist(), (row.tobytes() for row in found.rows), strict=True)) == before
+        assert [item.study for item in store.studies(search="mass")] == ["s1"]
+        assert store.count("nodule") == 0  # in the report that was replaced
+        store.delete(["s1"])
+        assert store.count("mass") == 0
+    with Store.open(tmp_path) as store:
+        assert [item.study for item in store.studies()] == ["s2"]
 
 
 def test_a_second_writer_waits_and_then_says_so(store, maker, toy):

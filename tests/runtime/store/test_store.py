@@ -106,6 +106,11 @@ def test_lists_and_searches(store, maker):
     assert [item.study for item in store.studies(search="MASS p1")] == ["s5"]
     assert store.studies(search="nodule p1") == ()
     assert (store.count(), store.count("p1")) == (6, 3)
+    # Words of a report count from their beginning, whatever their case.
+    assert [item.study for item in store.studies(search="upp effusion.")] == ["s2"]
+    assert store.count("ormal") == 0
+    assert store.count("effusion OR mass") == 0
+    assert store.count('"') == store.count("*") == 0
     # '_' and '%' are themselves, not patterns.
     assert store.studies(search="s_") == store.studies(search="%") == ()
     listed = store.studies()[2]
@@ -155,3 +160,9 @@ def test_a_sound_store_has_no_damage_and_a_lost_row_is_seen(store, maker):
     store._db.execute("PRAGMA foreign_keys = OFF")
     store._db.execute("DELETE FROM studies")
     assert "a row of images refers to nothing" in store.damage()
+
+
+def test_words_that_do_not_agree_with_the_reports_are_seen(store, maker):
+    store.add([maker.image("s1")], [maker.report("s1", NODULE)])
+    store._db.execute("UPDATE reports SET text = 'Something else.'")
+    assert store.damage() == ("the index of words does not agree with the reports",)
