@@ -98,6 +98,11 @@ class ServerSettings:
         choices=tuple(backend.value for backend in Backend),
     )
     require_gpu: bool = _row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
+    engines: str = _row(
+        "",
+        "folder",
+        "Folder of the engines of TensorRT and TensorRT for RTX; the user's cache folder if left out.",
+    )
     trusted_keys: str = _row(
         "",
         "file or folder",

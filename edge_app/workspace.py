@@ -28,6 +28,8 @@ class Workspace:
         Whose bundles are used; the shipped one always is.
     backend : Backend
     require_gpu : bool
+    engines : str
+        Folder of the engines of TensorRT and TensorRT for RTX; empty for the user's cache folder.
     create : bool
         Make the store where there is none.
 
@@ -45,13 +47,15 @@ class Workspace:
         trust: Trust = _NOBODY,
         backend: Backend = Backend.AUTO,
         require_gpu: bool = False,
+        engines: str = "",
         create: bool = False,
     ) -> None:
         self.bundle: Bundle = load_bundle(bundle_path, trust)
         with ExitStack() as stack:
             self.store = stack.enter_context(Store.open(store_path, bundle=self.bundle, create=create))
             self.label = read_label(store_path)
-            self.encoder = stack.enter_context(Encoder(self.bundle, backend, require_gpu))
+            folder = Path(engines) if engines else None
+            self.encoder = stack.enter_context(Encoder(self.bundle, backend, require_gpu, engines=folder))
             self.retriever = Retriever(self.store, self.encoder)
             self._stack = stack.pop_all()
 

@@ -20,6 +20,7 @@ from edge_retrieve.edge_app.cli.query import query
 from edge_retrieve.edge_app.cli.serve import serve
 from edge_retrieve.edge_app.cli.store import store
 from edge_retrieve.edge_app.cli.train import train, train_report
+from edge_retrieve.edge_app.cli.warmup import warmup
 
 
 def _version() -> str:
@@ -53,6 +54,7 @@ for _command in (
     export,
     bundle,
     bench,
+    warmup,
 ):
     main.add_command(_command)
 

@@ -245,10 +245,17 @@ def reports(table: Path, as_json: bool) -> None:
 
 @contextmanager
 def _encoder(
-    bundle_path: Path | None, *, backend: str, require_gpu: bool, trusted_keys: str, allow_unsigned: bool
+    bundle_path: Path | None,
+    *,
+    backend: str,
+    require_gpu: bool,
+    engines: str,
+    trusted_keys: str,
+    allow_unsigned: bool,
 ) -> Iterator[Encoder]:
     bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
-    with Encoder(bundle, Backend(backend), require_gpu) as encoder:
+    folder = Path(engines) if engines else None
+    with Encoder(bundle, Backend(backend), require_gpu, engines=folder) as encoder:
         yield encoder
 
 

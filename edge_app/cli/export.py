@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
+from edge_retrieve.edge_app.cli.engines import tensorrt, tensorrt_rtx
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import json_option, key_option
 from edge_retrieve.runtime.bundle import read_signing_key, sign_bundle
@@ -15,7 +16,11 @@ from edge_retrieve.runtime.bundle import read_signing_key, sign_bundle
 
 @click.group()
 def export() -> None:
-    """Turn a trained checkpoint into a bundle."""
+    """Turn a trained checkpoint into a bundle, and a bundle into engines."""
+
+
+export.add_command(tensorrt)
+export.add_command(tensorrt_rtx)
 
 
 @export.command()

@@ -59,6 +59,7 @@ def query(
     bundle_path: Path | None,
     backend: str,
     require_gpu: bool,
+    engines: str,
     trusted_keys: str,
     allow_unsigned: bool,
     as_json: bool,
@@ -74,6 +75,7 @@ def query(
         trust=read_trust(trusted_keys, allow_unsigned),
         backend=Backend(backend),
         require_gpu=require_gpu,
+        engines=engines,
     ) as workspace:
         result = workspace.retriever.query(asked)
     if as_json:

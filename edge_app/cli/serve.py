@@ -29,7 +29,10 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
         trust=read_trust(settings.trusted_keys, settings.allow_unsigned),
         backend=Backend(settings.backend),
         require_gpu=settings.require_gpu,
+        engines=settings.engines,
     ) as workspace:
+        for sentence in workspace.encoder.resolution.sentences():
+            say(sentence)
         studies, engine = workspace.store.count(), workspace.encoder.engine
 
         def announce(address: str) -> None:
