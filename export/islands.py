@@ -50,6 +50,31 @@ def find_islands(graph: onnx.GraphProto) -> frozenset[str]:
     return frozenset(islands | view.between(islands))
 
 
+def region_heads(graph: onnx.GraphProto) -> frozenset[str]:
+    """Return the names of the nodes behind region pooling: what is made of a box's few numbers.
+
+    They are the next to compute in float32 where parity asks for it: a row for each box, so it costs little.
+
+    Parameters
+    ----------
+    graph : onnx.GraphProto
+        float32; each node with a name of its own.
+    """
+    view = _View(graph)
+    reached = {
+        name
+        for node in graph.node
+        if node.op_type == "MatMul" and view.is_sensitive(node)
+        for name in node.output
+    }
+    heads = set()
+    for node in graph.node:
+        if reached.intersection(node.input):
+            heads.add(node.name)
+            reached.update(node.output)
+    return frozenset(heads)
+
+
 class _View:
     """Producers and consumers of a graph's values, and what lies before its first layer."""
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to a bundle: three checked ONNX graphs, the tokenizer and the manifest."""
+"""From a checkpoint to a bundle: checked ONNX graphs in several forms, the tokenizer, the manifest."""
 
 from __future__ import annotations
 
@@ -6,22 +6,36 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import torch
 
+from edge_retrieve.export.forms import (
+    Form,
+    FormOptions,
+    Progress,
+    Yardstick,
+    in_order,
+    make_forms,
+    write_form,
+)
 from edge_retrieve.export.graphs import Graph, build_graphs, feature_channels
-from edge_retrieve.export.parity import measure_parity
-from edge_retrieve.export.storage import store_small
-from edge_retrieve.runtime.bundle import Bundle, Manifest, inspect_bundle, write_bundle
+from edge_retrieve.export.models import TorchModel
+from edge_retrieve.export.parity import require
+from edge_retrieve.runtime import bundle as bundles
+from edge_retrieve.runtime.bundle import Bundle, GraphForm, Manifest, inspect_bundle, write_bundle
 from edge_retrieve.runtime.errors import ExportError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.checkpoint import TrainedModel, load_trained
+from edge_retrieve.train.tokenizer import tokenize
 
+# The oldest pair that holds all of our operators (LayerNormalization is of 17, Split's form of 18). TensorRT
+# 10.3 (JetPack 6) and ONNX Runtime 1.18 read up to IR 10; IR 8 came with opset 18, and more is not used.
 OPSET = 18
+IR_VERSION = 8
 
 
 def export_bundle(
@@ -32,11 +46,10 @@ def export_bundle(
     training_data: str = "",
     evaluation: Mapping[str, float] | None = None,
     thresholds: Mapping[str, float] | None = None,
+    options: FormOptions | None = None,
+    progress: Progress | None = None,
 ) -> Bundle:
     """Export a checkpoint as a bundle, and prove that its graphs compute what the checkpoint does.
-
-    Weights are stored in float16, the largest kernels in int8 with a scale for each output, and computed in
-    float32: that is a third of what a hospital would carry in otherwise.
 
     Parameters
     ----------
@@ -49,34 +62,66 @@ def export_bundle(
         In words; by default what the checkpoint's configuration says.
     evaluation, thresholds : mapping of str to float, optional
         As in `Manifest`.
+    options : FormOptions, optional
+        Which precisions, and what they are proved on.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
 
     Raises
     ------
     TrainingError
         The checkpoint does not read.
     ExportError
-        `out` is in use, a graph fails its checks, or parity misses its bound.
+        `out` is in use, a graph fails its checks, or a form misses its parity bound.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ExportError("the folder is not empty", where=str(out), remedy="Choose another or remove it")
+    check_unused(out)
+    chosen = options or FormOptions()
     trained = load_trained(checkpoint)
-    data = trained.config.data
+    config, data = trained.config.model, trained.config.data
     words = training_data or f"{data.studies} synthetic phantom studies (seed {data.seed}); no real image"
-    with tempfile.TemporaryDirectory(prefix="edge-retrieve-export-") as scratch:
-        folder = Path(scratch) / "bundle"
-        folder.mkdir()
-        for graph in build_graphs(trained.model):
-            write_graph(graph, folder / f"{graph.name}.onnx")
+    graphs = {bundles.Graph(graph.name): trace_graph(graph) for graph in build_graphs(trained.model)}
+    yardstick = Yardstick(
+        TorchModel(trained.model),
+        config.image_size,
+        lambda texts: tokenize(trained.tokenizer, texts, config.max_text_tokens),
+        chosen,
+        progress,
+    )
+    forms = []
+    for form in make_forms(graphs, yardstick, chosen):
+        require(form.parity, str(checkpoint))
+        forms.append(form)
+
+    def fill(folder: Path) -> Manifest:
         trained.tokenizer.no_padding()
         trained.tokenizer.no_truncation()
         trained.tokenizer.save(str(folder / "tokenizer.json"))
-        parity = measure_parity(trained, folder)
-        if not parity:
-            raise ExportError(
-                f"the graphs do not compute what the checkpoint does: {parity}", where=str(checkpoint)
-            )
-        figures = {**parity.figures(), **(evaluation or {})}
-        write_bundle(folder, _manifest(trained, model_id, words, figures, thresholds or {}))
+        default = in_order(chosen.precisions)[0]
+        written = [each for form in forms for each in write_form(form, folder, form.precision is default)]
+        return _manifest(trained, model_id, words, evaluation or {}, thresholds or {}, forms, written)
+
+    return write_folder(out, fill)
+
+
+def check_unused(out: Path) -> None:
+    """Raise `ExportError` where a bundle cannot be written into a folder because something is there."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ExportError("the folder is not empty", where=str(out), remedy="Choose another or remove it")
+
+
+def write_folder(out: Path, fill: Callable[[Path], Manifest]) -> Bundle:
+    """Write a bundle into a folder, whole or not at all.
+
+    Parameters
+    ----------
+    out : Path
+    fill : callable
+        Writes the files into the folder it is given and returns the manifest.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-retrieve-export-") as scratch:
+        folder = Path(scratch) / "bundle"
+        folder.mkdir()
+        write_bundle(folder, fill(folder))
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, out, dirs_exist_ok=True)
     return inspect_bundle(out)
@@ -88,6 +133,8 @@ def _manifest(
     training_data: str,
     evaluation: Mapping[str, float],
     thresholds: Mapping[str, float],
+    forms: list[Form],
+    written: list[GraphForm],
 ) -> Manifest:
     config = trained.config.model
     return Manifest(
@@ -101,11 +148,26 @@ def _manifest(
         training_data=training_data,
         evaluation=evaluation,
         thresholds=thresholds,
+        precision=forms[0].precision,
+        forms=tuple(written),
+        parity=tuple(form.parity for form in forms),
+        calibration=next((form.calibration for form in forms if form.calibration), None),
     )
 
 
 def write_graph(graph: Graph, path: Path) -> None:
-    """Trace, check and save one graph, its large weights stored small.
+    """Trace, check and save one graph.
+
+    Raises
+    ------
+    ExportError
+        Where the tracer or the ONNX checker refuses it.
+    """
+    path.write_bytes(trace_graph(graph).SerializeToString())
+
+
+def trace_graph(graph: Graph) -> onnx.ModelProto:
+    """Trace and check one graph, float32.
 
     Raises
     ------
@@ -128,11 +190,12 @@ def write_graph(graph: Graph, path: Path) -> None:
             raise ExportError("the tracer returned nothing", where=graph.name)
         model = program.model_proto
         _forget_origins(model)
-        model = onnx.shape_inference.infer_shapes(store_small(model))
+        model.ir_version = IR_VERSION
+        model = onnx.shape_inference.infer_shapes(model)
         onnx.checker.check_model(model, full_check=True)
     except (RuntimeError, torch.onnx.OnnxExporterError, onnx.checker.ValidationError) as error:
         raise ExportError(f"the graph cannot be exported ({error})", where=graph.name) from error
-    path.write_bytes(model.SerializeToString())
+    return model
 
 
 def _forget_origins(model: onnx.ModelProto) -> None:

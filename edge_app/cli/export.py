@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.engines import tensorrt, tensorrt_rtx
+from edge_retrieve.edge_app.cli.forms import (
+    add_forms_command,
+    answer_bundle,
+    form_options,
+    options_from,
+    shown_progress,
+)
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import json_option, key_option
 from edge_retrieve.runtime.bundle import read_signing_key, sign_bundle
@@ -19,6 +27,7 @@ def export() -> None:
     """Turn a trained checkpoint into a bundle, and a bundle into engines."""
 
 
+export.add_command(add_forms_command)
 export.add_command(tensorrt)
 export.add_command(tensorrt_rtx)
 
@@ -45,6 +54,10 @@ export.add_command(tensorrt_rtx)
     multiple=True,
     help="A decision level for the manifest: box_score_flag or abstain_below.",
 )
+@form_options("fp32,fp16,int8")
+@click.option(
+    "--small", is_flag=True, help="Store the weights of the fp32 graphs in one or two bytes each, not four."
+)
 @key_option
 @json_option
 def onnx(
@@ -55,28 +68,30 @@ def onnx(
     threshold: tuple[str, ...],
     key: Path | None,
     as_json: bool,
+    **asked: Any,
 ) -> None:
-    """Export the three ONNX graphs and check that they compute what the checkpoint does."""
+    """Export the three ONNX graphs in several precisions and check that they compute what the model does."""
     with named_extras("export"):
         from edge_retrieve.export.figures import parse_thresholds, read_figures
         from edge_retrieve.export.to_onnx import export_bundle
 
     signing = read_signing_key(key) if key else None
     known, levels = read_figures(evaluation), parse_thresholds(threshold)
-
+    options = options_from(**asked)
     say(f"Exporting {checkpoint} and comparing the graphs with it …")
-    bundle = export_bundle(checkpoint, out, model_id=model_id, evaluation=known, thresholds=levels)
+    with shown_progress() as progress:
+        bundle = export_bundle(
+            checkpoint,
+            out,
+            model_id=model_id,
+            evaluation=known,
+            thresholds=levels,
+            options=options,
+            progress=progress,
+        )
     if signing is not None:
         bundle = sign_bundle(bundle.path, signing)
-    figures = dict(bundle.manifest.evaluation)
-    if as_json:
-        print_json({"path": str(bundle.path), "bundle_id": bundle.bundle_id, "evaluation": figures})
-        return
-    console = answers()
-    use = "signed" if key else "not signed: use it with --allow-unsigned, or sign it"
-    console.print(f"Bundle written to {bundle.path} ({use}).", soft_wrap=True)
-    for name, value in figures.items():
-        console.print(f"  {name}: {value:.6g}")
+    answer_bundle(bundle, signing is not None, as_json)
 
 
 @export.command()

@@ -1,0 +1,114 @@
+"""One model, in PyTorch or as graphs, behind one face: what is compared takes and gives the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+
+from edge_retrieve.runtime.bundle import Graph
+from edge_retrieve.train.model import RraVl
+
+FloatArray = npt.NDArray[np.float32]
+TokenArray = npt.NDArray[np.int64]
+
+
+class ImageArrays(NamedTuple):
+    """What the image encoder gives, in the order of its outputs."""
+
+    features: FloatArray
+    whole: FloatArray
+    boxes: FloatArray
+    box_scores: FloatArray
+
+
+class TextArrays(NamedTuple):
+    """What the text encoder gives, in the order of its outputs."""
+
+    words: FloatArray
+    text: FloatArray
+
+
+class Model(Protocol):
+    """The three encoders on NumPy arrays, shaped as the graphs take and give them."""
+
+    def encode_image(self, pixels: FloatArray) -> ImageArrays:
+        """Encode pixels [B, 1, S, S]."""
+
+    def encode_regions(self, features: FloatArray, boxes: FloatArray) -> FloatArray:
+        """Encode boxes [B, R, 4] of a feature map to [B, R, D]."""
+
+    def encode_text(self, token_ids: TokenArray, mask: TokenArray) -> TextArrays:
+        """Encode token ids [B, T] with their mask."""
+
+
+class TorchModel:
+    """The model in PyTorch, float32: what every form is held against.
+
+    Parameters
+    ----------
+    model : RraVl
+        In evaluation mode.
+    """
+
+    def __init__(self, model: RraVl) -> None:
+        self._model = model
+
+    def encode_image(self, pixels: FloatArray) -> ImageArrays:
+        """Encode pixels [B, 1, S, S]."""
+        with torch.no_grad():
+            image = self._model.encode_image(torch.from_numpy(pixels))
+            parts = (image.features, image.global_embedding, image.boxes, image.box_logits.sigmoid())
+        return ImageArrays(*(part.numpy() for part in parts))
+
+    def encode_regions(self, features: FloatArray, boxes: FloatArray) -> FloatArray:
+        """Encode boxes [B, R, 4] of a feature map to [B, R, D]."""
+        with torch.no_grad():
+            regions = self._model.encode_regions(torch.from_numpy(features), torch.from_numpy(boxes))
+        return np.asarray(regions.numpy(), dtype=np.float32)
+
+    def encode_text(self, token_ids: TokenArray, mask: TokenArray) -> TextArrays:
+        """Encode token ids [B, T] with their mask."""
+        with torch.no_grad():
+            encoded = self._model.encode_text(torch.from_numpy(token_ids), torch.from_numpy(mask))
+        return TextArrays(encoded.words.numpy(), encoded.text.numpy())
+
+
+class OnnxModel:
+    """The model as graphs in ONNX Runtime on the CPU.
+
+    Parameters
+    ----------
+    graphs : mapping of Graph to (path or onnx.ModelProto)
+        All three.
+    """
+
+    def __init__(self, graphs: Mapping[Graph, Path | onnx.ModelProto]) -> None:
+        self._image, self._region, self._text = (_session(graphs[graph]) for graph in Graph)
+
+    def encode_image(self, pixels: FloatArray) -> ImageArrays:
+        """Encode pixels [B, 1, S, S]."""
+        names = ["features", "global", "boxes", "box_scores"]
+        return ImageArrays(*self._image.run(names, {"pixels": pixels}))
+
+    def encode_regions(self, features: FloatArray, boxes: FloatArray) -> FloatArray:
+        """Encode boxes [B, R, 4] of a feature map to [B, R, D]."""
+        regions = self._region.run(["regions"], {"features": features, "boxes": boxes})[0]
+        return np.asarray(regions, dtype=np.float32)
+
+    def encode_text(self, token_ids: TokenArray, mask: TokenArray) -> TextArrays:
+        """Encode token ids [B, T] with their mask."""
+        return TextArrays(*self._text.run(["words", "text"], {"token_ids": token_ids, "mask": mask}))
+
+
+def _session(graph: Path | onnx.ModelProto) -> onnxruntime.InferenceSession:
+    source = str(graph) if isinstance(graph, Path) else graph.SerializeToString()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(source, sess_options=options, providers=["CPUExecutionProvider"])
