@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge_retrieve.runtime.anatomy import Laterality, Region
+from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.hits import Hit, RegionMatch
 from edge_retrieve.runtime.reports import Sentence
@@ -18,7 +19,10 @@ def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe]) -> tuple[Hi
     """Return ranked studies with their evidence from the store."""
     hits = []
     for number, score, row in zip(ranked.studies, ranked.scores, ranked.by_probe, strict=True):
-        record = store.study(store.study_id(int(number)))
+        try:
+            record = store.study(store.study_id(int(number)))
+        except UnknownStudyError:
+            continue  # deleted since it was found
         matches = [
             _match(record, probe.region, float(value))
             for probe, value in zip(probes, row, strict=True)

@@ -1,4 +1,4 @@
-"""``edge-retrieve store``: figures, check and rebuild of a store."""
+"""``edge-retrieve store``: figures, check, rebuild, deletion and copies of a store."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from pathlib import Path
 
 import click
 
-from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import json_option, store_option
+from edge_retrieve.runtime.erasure import rebuild as rebuild_files
+from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.index import FileState, Index
-from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store import Store, restore_backup, write_backup
 
 # What an index file may be without harm: the store holds the rest.
 _SOUND = {FileState.CURRENT, FileState.BEHIND}
+
+_folder = click.Path(path_type=Path, file_okay=False)
 
 
 @click.group()
@@ -43,20 +47,30 @@ def stats(store_path: Path, as_json: bool) -> None:
 @store_option
 @json_option
 def check(store_path: Path, as_json: bool) -> None:
-    """Check every index file against the store. Exits with 1 where one is not sound."""
+    """Read the whole database and every index file. Exits with 1 where something is not sound."""
     with Store.open(store_path) as opened:
+        damage = opened.damage()
         states = Index(opened).check()
+        unerased = opened.stats().unerased
     unsound = [state for state in states if state.state not in _SOUND]
     if as_json:
         partitions = [{"partition": state.key.name, "state": state.state.value} for state in states]
-        print_json({"sound": not unsound, "partitions": partitions})
+        sound = not unsound and not damage
+        print_json({"sound": sound, "database": damage, "partitions": partitions, "unerased": unerased})
     else:
         console = answers()
+        console.print("The database is sound." if not damage else "The database is damaged:")
+        for line in damage:
+            console.print(f"  {line}", soft_wrap=True)
         for state, count in Counter(entry.state for entry in states).items():
             console.print(f"{count} of {len(states)} index partitions: {state.value}", soft_wrap=True)
-        if unsound:
+        if unerased:
+            console.print(f"{unerased} deleted studies have left traces in the files.", soft_wrap=True)
+        if unsound or unerased:
             console.print(f"Run: edge-retrieve store rebuild --store {store_path}", soft_wrap=True)
-    if unsound:
+        if damage:
+            console.print("Restore the database from a backup: edge-retrieve store restore", soft_wrap=True)
+    if unsound or damage:
         sys.exit(WORK_FAILED)
 
 
@@ -64,12 +78,95 @@ def check(store_path: Path, as_json: bool) -> None:
 @store_option
 @json_option
 def rebuild(store_path: Path, as_json: bool) -> None:
-    """Build the index anew from the store."""
+    """Build the index anew from the store; traces of deleted studies leave the files."""
     with Store.open(store_path) as opened, progress_bar("Rebuilding the index") as progress:
         index = Index(opened)
-        index.rebuild(progress)
+        erased = rebuild_files(opened, index, progress)
         partitions = len(index.check())
     if as_json:
-        print_json({"rebuilt": partitions})
+        print_json({"rebuilt": partitions, "erased": erased})
     else:
         answers().print(f"{partitions} index partitions rebuilt.")
+    _fail_unless(erased)
+
+
+@store.command()
+@click.argument("studies", metavar="[STUDY]...", nargs=-1)
+@click.option(
+    "--patient", "patients", metavar="P", multiple=True, help="All studies of a patient; may be repeated."
+)
+@click.option("--later", is_flag=True, help="Leave the traces in the files until the next `store rebuild`.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@store_option
+@json_option
+def delete(
+    studies: tuple[str, ...],
+    patients: tuple[str, ...],
+    later: bool,
+    yes: bool,
+    store_path: Path,
+    as_json: bool,
+) -> None:
+    """Delete studies: no query finds them from then on, and no vector, pixel or word stays in the files."""
+    if not studies and not patients:
+        raise click.UsageError("Name a STUDY or a --patient.")
+    with Store.open(store_path) as opened:
+        chosen = list(studies)
+        for patient in patients:
+            owned = opened.patient_studies(patient)
+            if not owned:
+                raise UnknownStudyError(
+                    f"the store has no studies of patient '{patient}'", where=str(store_path)
+                )
+            chosen += owned
+        chosen = list(dict.fromkeys(chosen))
+        if not yes:
+            click.confirm(f"Delete {len(chosen)} studies for good?", abort=True, err=True)
+        opened.delete(chosen)
+        erased = False
+        if not later:
+            with progress_bar("Erasing their traces") as progress:
+                erased = rebuild_files(opened, Index(opened), progress)
+    if as_json:
+        print_json({"deleted": chosen, "erased": erased})
+    else:
+        answers().print(f"{len(chosen)} studies deleted.")
+    say("Backups taken before still hold them.")
+    _fail_unless(erased or later)
+
+
+@store.command()
+@click.argument("destination", metavar="DEST", type=_folder)
+@store_option
+@json_option
+def backup(destination: Path, store_path: Path, as_json: bool) -> None:
+    """Copy a store into the new folder DEST, also while it is being served and written to."""
+    Store.open(store_path).close()
+    with progress_bar("Copying the store") as progress:
+        written = write_backup(store_path, destination, progress)
+    if as_json:
+        print_json({"path": destination, **asdict(written)})
+    else:
+        answers().print(f"{written.studies} studies, {written.bytes} bytes: {destination}", soft_wrap=True)
+
+
+@store.command()
+@click.argument("source", metavar="SRC", type=_folder)
+@store_option
+@json_option
+def restore(source: Path, store_path: Path, as_json: bool) -> None:
+    """Make a new store from the backup SRC, verified from end to end, and build its index."""
+    with progress_bar("Copying the backup") as progress:
+        restored = restore_backup(source, store_path, progress)
+    with Store.open(store_path) as opened, progress_bar("Building the index") as progress:
+        Index(opened).rebuild(progress)
+    if as_json:
+        print_json({"path": store_path, **asdict(restored)})
+    else:
+        answers().print(f"{restored.studies} studies restored: {store_path}", soft_wrap=True)
+
+
+def _fail_unless(erased: bool) -> None:
+    if not erased:
+        say("Others were reading the database: run 'edge-retrieve store rebuild' again to erase all traces.")
+        sys.exit(WORK_FAILED)

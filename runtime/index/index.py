@@ -84,7 +84,7 @@ class Index:
         return self._store.deleted_since(min(held)) if held else frozenset()
 
     def partition(self, modality: Modality, region: Region | None) -> Partition:
-        """Return a partition that holds everything the store has committed, and perhaps what `deleted` names."""
+        """Return a partition with everything the store has committed; `deleted` says what to leave out."""
         key = PartitionKey(modality, region)
         with self._lock:
             watermark = self._store.watermark(modality)

@@ -1,5 +1,6 @@
 """The case store: studies, images, reports, findings, boxes and every embedding, in SQLite."""
 
+from edge_retrieve.runtime.store.backup import Backup, restore_backup, write_backup
 from edge_retrieve.runtime.store.records import (
     KnownImage,
     NewEncoding,
@@ -15,6 +16,7 @@ from edge_retrieve.runtime.store.records import (
 from edge_retrieve.runtime.store.store import Store
 
 __all__ = [
+    "Backup",
     "KnownImage",
     "NewEncoding",
     "NewImage",
@@ -26,4 +28,6 @@ __all__ = [
     "StudySummary",
     "Vectors",
     "Watermark",
+    "restore_backup",
+    "write_backup",
 ]

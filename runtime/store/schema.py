@@ -89,9 +89,9 @@ CREATE TABLE text_embeddings (
 CREATE INDEX text_embeddings_by_owner ON text_embeddings (owner);
 """
 
-# Since schema 2. The words of the reports (FTS5, which keeps no second copy of the texts), held in step by triggers,
-# which also fire where a report goes with its study; and the numbers of deleted studies, for index files that
-# still hold them. '_' belongs to words as it does in identifiers.
+# Since schema 2. The words of the reports (FTS5, which keeps no second copy of the texts), held in step by
+# triggers, which also fire where a report goes with its study; and the numbers of deleted studies, for index
+# files that still hold them. '_' belongs to words as it does in identifiers.
 WORDS_AND_TOMBSTONES = (
     "CREATE VIRTUAL TABLE report_words USING fts5("
     "text, content='reports', content_rowid='id', tokenize=\"unicode61 tokenchars '_'\")",

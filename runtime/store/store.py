@@ -14,7 +14,7 @@ from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.store import checking, opening, reading, writing
+from edge_retrieve.runtime.store import checking, lookups, opening, reading, writing
 from edge_retrieve.runtime.store.records import (
     FloatArray,
     KnownImage,
@@ -153,24 +153,27 @@ class Store:
     def delete(self, studies: Sequence[str]) -> None:
         """Delete studies with their images, reports and embeddings; from the return on no query finds them.
 
-        Their traces stay in the files until `runtime.erasure.erase`.
+        Their traces stay in the files until `runtime.erasure.rebuild`.
 
         Raises
         ------
-        UnknownStudyError
-            Where the store lacks one of them; none is deleted then.
         StoreError
-            Where another process writes, or the disk is full or read-only.
+            Where one of them is unknown (none is deleted then), or the store cannot be written.
         """
         with self._transaction() as db:
             for study in studies:
                 if not writing.delete_study(db, study):
                     raise self._unknown(study)
 
+    def rebuild_words(self) -> None:
+        """Build the index of the reports' words anew."""
+        with self._transaction() as db:
+            writing.rebuild_words(db)
+
     def erase(self, tombstone: int) -> bool:
         """Rewrite the database so that no trace of deleted studies is left in its files.
 
-        Call it once the index files are rewritten; `runtime.erasure.erase` does both.
+        Call it once the index files are rewritten; `runtime.erasure.rebuild` does both.
 
         Parameters
         ----------
@@ -180,20 +183,22 @@ class Store:
         Returns
         -------
         bool
-            False where a reader kept its old view for too long: the write-ahead log still holds traces.
+            False where a reader kept its old view for too long; traces are left, erase again later.
 
         Raises
         ------
         StoreError
             Where another process writes, or the disk has no room for a second copy of the database.
         """
-        with self._transaction() as db:
-            writing.forget_words(db)
-            writing.note_erased(db, tombstone)
+        self.rebuild_words()
         with self._lock, translated(str(self.path)):
             self._db.execute("VACUUM")
             (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
+        if busy:
+            return False
+        with self._transaction() as db:
+            writing.note_erased(db, tombstone)
+        return True
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -221,23 +226,11 @@ class Store:
 
     def find_image(self, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
         """Return where an image is held already, if anywhere."""
-        row = self._read(
-            lambda db: db.execute(
-                "SELECT s.study, i.pixels_sha256 FROM images i JOIN studies s ON s.id = i.study"
-                " WHERE i.sop_instance = ? OR i.pixels_sha256 = ?",
-                (sop_instance, pixels_sha256),
-            ).fetchone()
-        )
-        return None if row is None else KnownImage(row[0], row[1] == pixels_sha256)
+        return self._read(lambda db: lookups.find_image(db, sop_instance, pixels_sha256))
 
     def report_text(self, study: str) -> str | None:
         """Return a study's report as written, None where it has none."""
-        row = self._read(
-            lambda db: db.execute(
-                "SELECT r.text FROM reports r JOIN studies s ON s.id = r.study WHERE s.study = ?", (study,)
-            ).fetchone()
-        )
-        return None if row is None else str(row[0])
+        return self._read(lambda db: lookups.report_text(db, study))
 
     def study(self, study: str) -> StudyRecord:
         """Return a study by its identifier.
@@ -275,16 +268,10 @@ class Store:
         StoreError
             Where the store has no such study.
         """
-        row = self._read(
-            lambda db: db.execute(
-                "SELECT i.preview FROM images i JOIN studies s ON s.id = i.study WHERE s.study = ?"
-                " ORDER BY i.indexed DESC, i.id LIMIT 1",
-                (study,),
-            ).fetchone()
-        )
-        if row is None:
+        found = self._read(lambda db: lookups.preview(db, study))
+        if found is None:
             raise self._unknown(study)
-        return bytes(row[0])
+        return found
 
     def stats(self) -> StoreStats:
         """Count what is in the store."""
@@ -299,24 +286,11 @@ class Store:
 
     def watermark(self, modality: Modality) -> Watermark:
         """Return how far a modality's embeddings have come."""
-        table = "images" if modality is Modality.IMAGE else "reports"
-        row = self._read(
-            lambda db: db.execute(
-                "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0),"
-                " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0),"
-                " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tombstones'), 0),"
-                " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'erased'), 0)",
-                (table, f"{modality.value}_removals"),
-            ).fetchone()
-        )
-        return Watermark(*row)
+        return self._read(lambda db: lookups.watermark(db, modality))
 
     def deleted_since(self, tombstone: int) -> frozenset[int]:
         """Return the numbers of the studies deleted after a tombstone; none of them is given again."""
-        rows = self._read(
-            lambda db: db.execute("SELECT study FROM tombstones WHERE id > ?", (tombstone,)).fetchall()
-        )
-        return frozenset(row[0] for row in rows)
+        return self._read(lambda db: lookups.deleted_since(db, tombstone))
 
     def vectors(self, modality: Modality, region: Region | None, *, after: int = 0) -> Vectors:
         """Return a partition's vectors whose owners' numbers are above `after`."""
@@ -341,35 +315,31 @@ class Store:
         StoreError
             Where the store has no such study.
         """
-        row = self._read(lambda db: db.execute("SELECT id FROM studies WHERE study = ?", (study,)).fetchone())
-        if row is None:
+        number = self._read(lambda db: lookups.study_number(db, study))
+        if number is None:
             raise self._unknown(study)
-        return int(row[0])
+        return number
 
     def study_id(self, number: int) -> str:
-        """Return the identifier of the study with a number."""
-        row = self._read(
-            lambda db: db.execute("SELECT study FROM studies WHERE id = ?", (number,)).fetchone()
-        )
-        if row is None:
+        """Return the identifier of the study with a number.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        study = self._read(lambda db: lookups.study_id(db, number))
+        if study is None:
             raise self._unknown(str(number))
-        return str(row[0])
+        return study
 
     def patient_studies(self, patient: str) -> tuple[str, ...]:
         """Return the identifiers of all studies of a patient, in the order stored."""
-        rows = self._read(
-            lambda db: db.execute(
-                "SELECT study FROM studies WHERE patient = ? ORDER BY id", (patient,)
-            ).fetchall()
-        )
-        return tuple(row[0] for row in rows)
+        return tuple(self._read(lambda db: lookups.patient_studies(db, patient)).values())
 
     def patient_numbers(self, patient: str) -> frozenset[int]:
         """Return the numbers of all studies of a patient."""
-        rows = self._read(
-            lambda db: db.execute("SELECT id FROM studies WHERE patient = ?", (patient,)).fetchall()
-        )
-        return frozenset(row[0] for row in rows)
+        return frozenset(self._read(lambda db: lookups.patient_studies(db, patient)))
 
     def _unknown(self, study: str) -> UnknownStudyError:
         return UnknownStudyError(

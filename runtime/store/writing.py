@@ -118,7 +118,7 @@ def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
 
 
 def delete_study(db: sqlite3.Connection, study: str) -> bool:
-    """Delete a study and all that is of it, and leave its number as a tombstone; False where it is unknown."""
+    """Delete a study and all of it, its number left as a tombstone; return False where it is unknown."""
     row = db.execute("DELETE FROM studies WHERE study = ? RETURNING id", (study,)).fetchone()
     if row is None:
         return False
@@ -126,8 +126,8 @@ def delete_study(db: sqlite3.Connection, study: str) -> bool:
     return True
 
 
-def forget_words(db: sqlite3.Connection) -> None:
-    """Write the index of words anew: FTS5 marks a deleted report's words as gone, and keeps them."""
+def rebuild_words(db: sqlite3.Connection) -> None:
+    """Write the index of words anew: FTS5 only marks a deleted report's words as gone, and keeps them."""
     db.execute("INSERT INTO report_words (report_words) VALUES ('rebuild')")
 
 

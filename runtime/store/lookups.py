@@ -1,0 +1,75 @@
+"""Short statements that look one thing up."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store.records import KnownImage, Watermark
+
+
+def find_image(db: sqlite3.Connection, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
+    """Return where an image is held already, if anywhere."""
+    row = db.execute(
+        "SELECT s.study, i.pixels_sha256 FROM images i JOIN studies s ON s.id = i.study"
+        " WHERE i.sop_instance = ? OR i.pixels_sha256 = ?",
+        (sop_instance, pixels_sha256),
+    ).fetchone()
+    return None if row is None else KnownImage(row[0], row[1] == pixels_sha256)
+
+
+def report_text(db: sqlite3.Connection, study: str) -> str | None:
+    """Return a study's report as written, None where it has none."""
+    row = db.execute(
+        "SELECT r.text FROM reports r JOIN studies s ON s.id = r.study WHERE s.study = ?", (study,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def preview(db: sqlite3.Connection, study: str) -> bytes | None:
+    """Return a study's picture: its first searched image's, else its first; None where it is unknown."""
+    row = db.execute(
+        "SELECT i.preview FROM images i JOIN studies s ON s.id = i.study WHERE s.study = ?"
+        " ORDER BY i.indexed DESC, i.id LIMIT 1",
+        (study,),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def watermark(db: sqlite3.Connection, modality: Modality) -> Watermark:
+    """Return how far a modality's embeddings have come."""
+    table = "images" if modality is Modality.IMAGE else "reports"
+    row = db.execute(
+        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0),"
+        " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0),"
+        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tombstones'), 0),"
+        " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'erased'), 0)",
+        (table, f"{modality.value}_removals"),
+    ).fetchone()
+    return Watermark(*row)
+
+
+def deleted_since(db: sqlite3.Connection, tombstone: int) -> frozenset[int]:
+    """Return the numbers of the studies deleted after a tombstone."""
+    return frozenset(
+        number for (number,) in db.execute("SELECT study FROM tombstones WHERE id > ?", (tombstone,))
+    )
+
+
+def study_number(db: sqlite3.Connection, study: str) -> int | None:
+    """Return the number the store gave a study, None where it is unknown."""
+    row = db.execute("SELECT id FROM studies WHERE study = ?", (study,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def study_id(db: sqlite3.Connection, number: int) -> str | None:
+    """Return the identifier of the study with a number, None where it is unknown."""
+    row = db.execute("SELECT study FROM studies WHERE id = ?", (number,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def patient_studies(db: sqlite3.Connection, patient: str) -> dict[int, str]:
+    """Return a patient's studies in the order stored, identifiers by number."""
+    return dict(
+        db.execute("SELECT id, study FROM studies WHERE patient = ? ORDER BY id", (patient,)).fetchall()
+    )
