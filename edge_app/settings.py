@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import PrecisionChoice
 from edge_retrieve.runtime.errors import ConfigError
 
 Value = str | int | bool
@@ -96,6 +97,13 @@ class ServerSettings:
         "engine",
         "Inference engine that runs the model.",
         choices=tuple(backend.value for backend in Backend),
+    )
+    precision: str = _row(
+        PrecisionChoice.AUTO.value,
+        "form of the model",
+        "Precision of the graphs that ONNX Runtime or OpenVINO runs; auto takes fp16 on CUDA where the bundle "
+        "has it, else the bundle's default form.",
+        choices=tuple(choice.value for choice in PrecisionChoice),
     )
     require_gpu: bool = _row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
     engines: str = _row(

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from edge_retrieve.edge_app.labels import read_label
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import Bundle, Trust, load_bundle
+from edge_retrieve.runtime.bundle import Bundle, PrecisionChoice, Trust, load_bundle
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
@@ -27,6 +27,7 @@ class Workspace:
     trust : Trust
         Whose bundles are used; the shipped one always is.
     backend : Backend
+    precision : PrecisionChoice
     require_gpu : bool
     engines : str
         Folder of the engines of TensorRT and TensorRT for RTX; empty for the user's cache folder.
@@ -46,6 +47,7 @@ class Workspace:
         *,
         trust: Trust = _NOBODY,
         backend: Backend = Backend.AUTO,
+        precision: PrecisionChoice = PrecisionChoice.AUTO,
         require_gpu: bool = False,
         engines: str = "",
         create: bool = False,
@@ -55,7 +57,9 @@ class Workspace:
             self.store = stack.enter_context(Store.open(store_path, bundle=self.bundle, create=create))
             self.label = read_label(store_path)
             folder = Path(engines) if engines else None
-            self.encoder = stack.enter_context(Encoder(self.bundle, backend, require_gpu, engines=folder))
+            self.encoder = stack.enter_context(
+                Encoder(self.bundle, backend, require_gpu, engines=folder, precision=precision)
+            )
             self.retriever = Retriever(self.store, self.encoder)
             self._stack = stack.pop_all()
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, boxes_to_array
 from edge_retrieve.runtime.backends import Backend, Resolution, Runner, open_graphs
-from edge_retrieve.runtime.bundle import Bundle, Graph
+from edge_retrieve.runtime.bundle import Bundle, Graph, PrecisionChoice
 from edge_retrieve.runtime.errors import BackendError, QueryError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.preprocess.letterbox import Letterbox, letterbox
@@ -116,13 +116,15 @@ class Encoder:
         CPU threads inside one operator; the engine's choice where None.
     engines : Path, optional
         Folder of the engines of TensorRT and TensorRT for RTX; the cache folder where None.
+    precision : PrecisionChoice
+        Which of the bundle's forms ONNX Runtime or OpenVINO runs.
 
     Raises
     ------
     BackendError
         Where the engine or a graph cannot be loaded.
     BundleError
-        Where the tokenizer cannot be loaded.
+        Where the tokenizer cannot be loaded, or the bundle has no form of that precision.
     """
 
     def __init__(
@@ -133,11 +135,19 @@ class Encoder:
         *,
         threads: int | None = None,
         engines: Path | None = None,
+        precision: PrecisionChoice = PrecisionChoice.AUTO,
     ) -> None:
         self.bundle = bundle
         self._size = bundle.manifest.image_size
         self._tokenizer = TextTokenizer(bundle)
-        self._graphs = open_graphs(bundle, backend, require_gpu=require_gpu, threads=threads, engines=engines)
+        self._graphs = open_graphs(
+            bundle,
+            backend,
+            require_gpu=require_gpu,
+            threads=threads,
+            engines=engines,
+            precision=precision,
+        )
         self._image = self._graphs.runners[Graph.IMAGE_ENCODER]
         self._region = self._graphs.runners[Graph.REGION_ENCODER]
         self._text = self._graphs.runners[Graph.TEXT_ENCODER]

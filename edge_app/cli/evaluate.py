@@ -20,7 +20,7 @@ from edge_retrieve.edge_app.cli.options import (
     studies_option,
 )
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import load_bundle, read_trust
+from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
 
 if TYPE_CHECKING:
@@ -250,12 +250,15 @@ def _encoder(
     backend: str,
     require_gpu: bool,
     engines: str,
+    precision: str,
     trusted_keys: str,
     allow_unsigned: bool,
 ) -> Iterator[Encoder]:
     bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
     folder = Path(engines) if engines else None
-    with Encoder(bundle, Backend(backend), require_gpu, engines=folder) as encoder:
+    with Encoder(
+        bundle, Backend(backend), require_gpu, engines=folder, precision=PrecisionChoice(precision)
+    ) as encoder:
         yield encoder
 
 

@@ -20,7 +20,7 @@ from edge_retrieve.edge_app.cli.options import (
 from edge_retrieve.edge_app.labels import label_after_ingest
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import read_trust
+from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 from edge_retrieve.runtime.ingest import IngestSummary, Outcome
 from edge_retrieve.runtime.ingest import ingest as run
 
@@ -45,6 +45,7 @@ def ingest(
     reports: Path | None,
     bundle_path: Path | None,
     backend: str,
+    precision: str,
     require_gpu: bool,
     engines: str,
     trusted_keys: str,
@@ -64,6 +65,7 @@ def ingest(
             backend=Backend(backend),
             require_gpu=require_gpu,
             engines=engines,
+            precision=PrecisionChoice(precision),
             create=True,
         ) as workspace,
         progress_bar("Ingesting") as progress,

@@ -36,7 +36,7 @@ key_option = click.option(
     help="A private key to sign the bundle with.",
 )
 # The settings of the commands that run a model.
-MODEL_SETTINGS = ("backend", "require_gpu", "engines", "trusted_keys", "allow_unsigned")
+MODEL_SETTINGS = ("backend", "precision", "require_gpu", "engines", "trusted_keys", "allow_unsigned")
 studies_option = click.option(
     "--studies",
     metavar="N",

@@ -21,7 +21,7 @@ from edge_retrieve.edge_app.wire import result_json
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import read_trust
+from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 from edge_retrieve.runtime.hits import Hit, Query, RetrievalResult
 
 
@@ -58,6 +58,7 @@ def query(
     k: int,
     bundle_path: Path | None,
     backend: str,
+    precision: str,
     require_gpu: bool,
     engines: str,
     trusted_keys: str,
@@ -76,6 +77,7 @@ def query(
         backend=Backend(backend),
         require_gpu=require_gpu,
         engines=engines,
+        precision=PrecisionChoice(precision),
     ) as workspace:
         result = workspace.retriever.query(asked)
     if as_json:

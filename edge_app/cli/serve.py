@@ -11,7 +11,7 @@ from edge_retrieve.edge_app.cli.options import bundle_option, setting_options, s
 from edge_retrieve.edge_app.settings import ServerSettings, Value
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import read_trust
+from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 
 
 @click.command()
@@ -30,6 +30,7 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
         backend=Backend(settings.backend),
         require_gpu=settings.require_gpu,
         engines=settings.engines,
+        precision=PrecisionChoice(settings.precision),
     ) as workspace:
         for sentence in workspace.encoder.resolution.sentences():
             say(sentence)

@@ -17,7 +17,7 @@ from edge_retrieve.runtime.backends.engine_files import EngineFile, engines_fold
 from edge_retrieve.runtime.backends.gpu import Gpu, find_gpu
 from edge_retrieve.runtime.backends.plugins.registration import import_tensorrt
 from edge_retrieve.runtime.backends.tensorrt_runner import kernels_folder
-from edge_retrieve.runtime.bundle import Bundle, Graph, load_bundle, read_trust
+from edge_retrieve.runtime.bundle import Bundle, Graph, PrecisionChoice, load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import BackendError, EdgeRetrieveError, MissingExtraError
 
@@ -31,6 +31,7 @@ _MODULES = {Backend.TENSORRT: "tensorrt", Backend.TENSORRT_RTX: "tensorrt_rtx"}
 def warmup(
     bundle_path: Path | None,
     backend: str,
+    precision: str,
     require_gpu: bool,
     engines: str,
     trusted_keys: str,
@@ -45,7 +46,9 @@ def warmup(
     bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
     root = Path(engines) if engines else None
     built = _build_missing(bundle, Backend(backend), root)
-    with Encoder(bundle, Backend(backend), require_gpu, engines=root) as encoder:
+    with Encoder(
+        bundle, Backend(backend), require_gpu, engines=root, precision=PrecisionChoice(precision)
+    ) as encoder:
         size = encoder.image_size
         encoder.encode_image(np.full((size, size), 0.5, np.float32))
         encoder.encode_texts(["lungs"])

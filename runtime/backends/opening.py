@@ -22,7 +22,7 @@ from edge_retrieve.runtime.backends.tensorrt_rtx_runner import LIBRARY as TENSOR
 from edge_retrieve.runtime.backends.tensorrt_rtx_runner import open_tensorrt_rtx
 from edge_retrieve.runtime.backends.tensorrt_runner import LIBRARY as TENSORRT
 from edge_retrieve.runtime.backends.tensorrt_runner import open_tensorrt
-from edge_retrieve.runtime.bundle import Bundle, Graph, Manifest
+from edge_retrieve.runtime.bundle import Bundle, Graph, Manifest, Precision, PrecisionChoice, form_file
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def open_graphs(
     require_gpu: bool = False,
     threads: int | None = None,
     engines: Path | None = None,
+    precision: PrecisionChoice = PrecisionChoice.AUTO,
 ) -> BundleGraphs:
     """Load the graphs of a bundle, all into one engine.
 
@@ -73,11 +74,15 @@ def open_graphs(
         CPU threads inside one operator; the engine's choice where None.
     engines : Path, optional
         Folder of the engines of TensorRT and TensorRT for RTX, as for `engines_folder`.
+    precision : PrecisionChoice
+        Form of the graphs in ONNX Runtime and OpenVINO; engines have the one they were built in.
 
     Raises
     ------
     BackendError
         The engine asked for does not work, or none does; says why.
+    BundleError
+        The bundle has no form of the precision asked for.
     MissingExtraError
         The engine asked for is not installed.
     """
@@ -90,8 +95,8 @@ def open_graphs(
                     runner.run(smallest_inputs(graph, runner, bundle.manifest))
             return runners, stack.pop_all()
 
-    def onnx_file(graph: Graph) -> Path:
-        return bundle.file(getattr(bundle.manifest, graph.value))
+    def onnx_file(graph: Graph, suits: Precision | None = None) -> Path:
+        return bundle.file(form_file(bundle.manifest, graph, precision, suits=suits))
 
     @cache
     def engine(library: str, module: str, graph: Graph) -> EngineFile:
@@ -103,7 +108,8 @@ def open_graphs(
         require_cuda_build("backend cuda")
         find_gpu()
         return all_graphs(
-            lambda graph: OnnxRuntimeRunner(onnx_file(graph), Backend.CUDA, threads=threads), trial=True
+            lambda graph: OnnxRuntimeRunner(onnx_file(graph, Precision.FP16), Backend.CUDA, threads=threads),
+            trial=True,
         )
 
     (runners, stack), resolution = resolve(

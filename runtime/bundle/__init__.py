@@ -1,5 +1,6 @@
 """The model bundle: the graphs, the tokenizer, and a signed manifest that vouches for them."""
 
+from edge_retrieve.runtime.bundle.forms import PrecisionChoice, form_file
 from edge_retrieve.runtime.bundle.keys import (
     KeyFiles,
     SigningKey,
@@ -45,11 +46,13 @@ __all__ = [
     "KeyFiles",
     "Manifest",
     "Precision",
+    "PrecisionChoice",
     "RoiAlign",
     "Signature",
     "SigningKey",
     "Trust",
     "TrustedKey",
+    "form_file",
     "generate_keys",
     "inspect_bundle",
     "load_bundle",
