@@ -27,6 +27,8 @@ from edge_retrieve.train.schedule import steps_per_epoch
 Progress = Callable[[str, int, int], None]
 LOSSES = tuple(field.name for field in dataclasses.fields(LossWeights))
 REFERENCE = Objective.RRA_VL.value
+# Every loss whose name begins so goes at once: what is left aligns images with reports as a whole.
+LOCATION = "location"
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,16 @@ def plan_variants(
                 Variant(objective.value, replace(config, objective=objective, out=str(out / objective.value)))
             )
     for loss in dict.fromkeys(without):
-        if loss not in used_losses(config):
+        used = used_losses(config)
+        left_out = [name for name in used if name == loss or (loss == LOCATION and name.startswith(loss))]
+        if not left_out:
             raise ConfigError(
                 f"no stage uses the loss '{loss}'",
                 where="--without",
-                remedy=f"Used are: {', '.join(used_losses(config))}",
+                remedy=f"Used are: {', '.join(used)}; '{LOCATION}' stands for all that begin so",
             )
-        stages = tuple(
-            replace(stage, weights=replace(stage.weights, **{loss: 0.0})) for stage in config.stages
-        )
+        none = dict.fromkeys(left_out, 0.0)
+        stages = tuple(replace(stage, weights=replace(stage.weights, **none)) for stage in config.stages)
         name = f"without {loss}"
         ablated = replace(config, objective=Objective.RRA_VL, stages=stages)
         variants.append(Variant(name, replace(ablated, out=str(out / name.replace(" ", "_")))))
@@ -152,7 +155,7 @@ def run_comparison(
         Of the reference; each variant has a folder in its `out`, from which a stopped comparison goes on.
     objectives : sequence of Objective
     without : sequence of str
-        Losses that are left out of the reference, one at a time.
+        Losses that are left out of the reference, one at a time, or ``location``: all conditioned ones.
     studies : int
         Test studies per seed.
     seeds : sequence of int

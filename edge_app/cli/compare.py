@@ -23,7 +23,10 @@ from edge_retrieve.runtime.errors import ConfigError
     help="Objectives beside rra_vl; an empty word for none.",
 )
 @click.option(
-    "--without", metavar="LOSS", multiple=True, help="Train rra_vl without a loss too; may be repeated."
+    "--without",
+    metavar="LOSS",
+    multiple=True,
+    help="Train rra_vl without a loss too, or without all conditioned ones (location); may be repeated.",
 )
 @click.option("--ablate-all", is_flag=True, help="Leave out every loss of the configuration, one at a time.")
 @studies_option

@@ -41,6 +41,11 @@ def test_variants_differ_in_their_loss_alone(config: TrainConfig) -> None:
         assert stage.weights == replace(whole.weights, location_image_text=0.0)
         assert replace(stage, weights=whole.weights) == whole
     assert len({variant.config.out for variant in (reference, peer, ablated)}) == 3
+    unplaced = plan_variants(config, [], ["location"])[1]
+    assert unplaced.name == "without location"
+    assert used_losses(unplaced.config) == tuple(
+        loss for loss in used_losses(config) if not loss.startswith("location_")
+    )
     assert set(used_losses(config)) >= {"semantic_global", "location_image_image", "box"}
 
 
