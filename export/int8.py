@@ -93,7 +93,7 @@ def to_int8(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
                 extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
             )
             quantised = onnx.load(str(out))
-        return _finished(quantised, wide)
+        return restored(quantised, wide, frozenset())
     except (ValueError, RuntimeError, onnx.checker.ValidationError) as error:
         raise ExportError(f"the graph cannot be quantised ({error})", where=model.graph.name) from error
 
@@ -118,14 +118,15 @@ def restored(quantised: onnx.ModelProto, original: onnx.ModelProto, names: froze
     present = {tensor.name for tensor in mended.graph.initializer}
     integer = set(quantisable(wide)) - names
     rounded = _rounded_values(mended.graph)
-    given = {output for name in names for output in before[name].output}
+    made_by_layers = {output for name in integer for output in before[name].output}
     for node in mended.graph.node:
         for position, name in enumerate(node.input):
             if node.name in names:
                 # What a layer took before Q and DQ has kept its name, and so have the weights.
                 node.input[position] = before[node.name].input[position]
-            elif node.name not in integer and rounded.get(name) in given:
-                node.input[position] = rounded[name]
+            elif node.name not in integer and rounded.get(name, name) not in made_by_layers:
+                # Rounding serves the layers; what is float32 and not theirs is read as it is.
+                node.input[position] = rounded.get(name, name)
         for name in node.input:
             if name in weights and name not in present:
                 mended.graph.initializer.append(weights[name])
