@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_WARM_UP = 2  # the first run allocates, the second finds the memory
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -35,6 +33,7 @@ def take_turns(
     cases: Mapping[str, Callable[[], object]],
     runs: int,
     *,
+    warm_up: int = 2,
     seed: int = 0,
     advance: Callable[[int, int], object] = lambda done, total: None,
 ) -> dict[str, Timing]:
@@ -47,7 +46,9 @@ def take_turns(
     ----------
     cases : mapping of str to callable
     runs : int
-        Rounds that count; two more before them do not.
+        Rounds that count.
+    warm_up : int
+        Rounds before them that do not: the first allocates, the second finds the memory.
     seed : int
         Of the orders.
     advance : callable, optional
@@ -62,16 +63,16 @@ def take_turns(
     names = list(cases)
     clock: dict[str, list[float]] = {name: [] for name in names}
     cpu: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(_WARM_UP + runs):
+    for turn in range(warm_up + runs):
         for position in order.permutation(len(names)):
             name = names[position]
             began, busy = time.perf_counter(), time.process_time()
             cases[name]()
             ended, worked = time.perf_counter(), time.process_time()
-            if turn >= _WARM_UP:
+            if turn >= warm_up:
                 clock[name].append(1e3 * (ended - began))
                 cpu[name].append(1e3 * (worked - busy))
-        advance(turn + 1, _WARM_UP + runs)
+        advance(turn + 1, warm_up + runs)
     return {
         name: Timing(
             p50_ms=round(float(np.percentile(clock[name], 50)), 4),
