@@ -109,7 +109,7 @@ class EngineBuilder(ABC):
         network = builder.create_network(0 if typed is None else 1 << int(typed))
         parser = trt.OnnxParser(network, logger)
         if not parser.parse(model):
-            said = "; ".join(str(parser.get_error(n).desc()) for n in range(parser.num_errors))
+            said = "; ".join(_told(parser.get_error(n)) for n in range(parser.num_errors))
             raise ExportError(
                 f"{self.library} {self.version} does not take the graph ({said or logger.first_error})",
                 where=where,
@@ -150,3 +150,9 @@ class EngineBuilder(ABC):
             profile.set_shape(item.name, item.smallest, item.best, item.largest)
         if config.add_optimization_profile(profile) < 0:
             raise ExportError("the library refuses the profile of shapes", where=where)
+
+
+def _told(error: Any) -> str:
+    """Return a parser's error with the node it is about."""
+    node = f"{error.node_operator()} {error.node_name()}".strip()
+    return f"{node}: {error.desc()}" if node else str(error.desc())

@@ -35,8 +35,10 @@ def open_tensorrt(file: EngineFile, trt: Any = None) -> EngineRunner:
     trt = trt or import_tensorrt()
     cuda = import_pycuda()
     content = file.read()
-    # Before the engine is opened: it may hold our plugin, whose kernels lie beside it.
-    register(trt, Kernels(kernels_folder(file.path.parent)))
+    # Before the engine is opened: it holds our plugin where kernels lie beside it.
+    kernels = kernels_folder(file.path.parent)
+    if kernels.is_dir():
+        register(trt, Kernels(kernels))
     logger = make_logger(trt)
     memory = PycudaMemory(cuda)
     try:

@@ -12,7 +12,7 @@ import ctypes
 from edge_retrieve.runtime.backends.plugins.launch import Launch
 from edge_retrieve.runtime.errors import BackendError
 
-_LIBRARY = "libcuda.so.1"
+LIBRARY = "libcuda.so.1"
 # CUdevice_attribute of cuda.h
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 
@@ -22,8 +22,8 @@ class CudaDriver:
 
     Parameters
     ----------
-    library : str
-        Name or path of the driver's library.
+    library : str, optional
+        Name or path of the driver's library; `LIBRARY` by default.
 
     Raises
     ------
@@ -31,9 +31,9 @@ class CudaDriver:
         There is no driver, or it finds no device.
     """
 
-    def __init__(self, library: str = _LIBRARY) -> None:
+    def __init__(self, library: str = "") -> None:
         try:
-            self._library = ctypes.CDLL(library)
+            self._library = ctypes.CDLL(library or LIBRARY)
         except OSError as error:
             raise BackendError(
                 f"the CUDA driver cannot be loaded ({error})",
