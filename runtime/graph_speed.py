@@ -15,7 +15,7 @@ from edge_retrieve.runtime.backends.base import Array, Backend, Runner
 from edge_retrieve.runtime.backends.onnxruntime_runner import OnnxRuntimeRunner
 from edge_retrieve.runtime.backends.openvino_runner import OpenVinoRunner
 from edge_retrieve.runtime.bundle import Bundle
-from edge_retrieve.runtime.bundle.manifest import Graph, GraphForm, Precision
+from edge_retrieve.runtime.bundle.manifest import Graph, GraphForm, Precision, RoiAlign
 from edge_retrieve.runtime.errors import BackendError, MissingExtraError
 from edge_retrieve.runtime.timing import take_turns
 
@@ -82,11 +82,18 @@ class Speed:
 
 @dataclass(frozen=True)
 class _Case:
-    graph: Graph
-    precision: Precision
+    form: GraphForm
     backend: Backend
     runner: Runner
     inputs: Inputs
+
+    @property
+    def graph(self) -> Graph:
+        return self.form.graph
+
+    @property
+    def precision(self) -> Precision:
+        return self.form.precision
 
     @property
     def batch(self) -> int:
@@ -103,7 +110,8 @@ class _Case:
     @property
     def method(self) -> str:
         probed = f", {self.boxes} box{'es' if self.boxes > 1 else ''}" if self.boxes else ""
-        of = f"{self.graph.value} {self.precision.value}, {self.backend.value}"
+        pooling = f" ({self.form.roi_align.value})" if self.form.roi_align else ""
+        of = f"{self.graph.value} {self.precision.value}{pooling}, {self.backend.value}"
         return f"edge-retrieve {of}, batch {self.batch}{probed}"
 
     def run(self) -> dict[str, Array]:
@@ -188,10 +196,7 @@ def _measure(
                     reason = f"{backend.value}: {error}"
                     refused += [reason] if reason not in refused else []
                     continue
-                cases += [
-                    _Case(form.graph, form.precision, backend, runner, inputs)
-                    for inputs in wanted[form.graph]
-                ]
+                cases += [_Case(form, backend, runner, inputs) for inputs in wanted[form.graph]]
         if not cases:
             raise BackendError(
                 f"no engine runs the graphs here ({' '.join(refused)})",
@@ -233,11 +238,16 @@ def _rows(cases: list[_Case], runs: int, advance: Callable[[int, int], object]) 
 
 
 def _forms(bundle: Bundle, graphs: dict[Graph, list[Inputs]]) -> Iterator[GraphForm]:
-    """Return every form of the graphs, the one in use first; of a bundle that lists none, that one."""
+    """Return the forms of the graphs, the one in use first; of a bundle that lists none, that one.
+
+    The spelling of RoI-align as our TensorRT plugin is left out: none of `ENGINES` reads it.
+    """
     manifest = bundle.manifest
     for graph in graphs:
         used = getattr(manifest, graph.value)
-        listed = [form for form in manifest.forms if form.graph is graph]
+        listed = [
+            form for form in manifest.forms if form.graph is graph and form.roi_align is not RoiAlign.PLUGIN
+        ]
         yield from sorted(listed, key=lambda form: form.file != used)
         if not listed:
             yield GraphForm(graph, manifest.precision, used, opset=0)

@@ -1,12 +1,15 @@
 """``edge-retrieve bench encode|region``: rows that others rely on, and clear refusals."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from edge_retrieve.edge_app.cli import main
+from edge_retrieve.runtime.bundle import Graph, GraphForm, Precision, RoiAlign, write_bundle
 
 TOY = ("--allow-unsigned", "--runs", "2", "--threads", "1")
 
@@ -66,6 +69,29 @@ def test_an_engine_asked_for_by_name_and_missing_is_named_with_its_extra(toy, mo
     result = bench(toy, "encode", "--batch", "1")
     assert result.exit_code == 0
     assert "Left out: openvino" in result.stderr
+
+
+def test_every_form_that_these_engines_read_is_timed(toy, tmp_path):
+    folder = tmp_path / "bundle"
+    shutil.copytree(toy.bundle.path, folder)
+    spellings = {"other.onnx": RoiAlign.MATMUL, "plugin.onnx": RoiAlign.PLUGIN}
+    for name in spellings:
+        shutil.copy(folder / "region_encoder.onnx", folder / name)
+    forms = [
+        GraphForm(Graph.REGION_ENCODER, Precision.FP32, name, 18, roi) for name, roi in spellings.items()
+    ]
+    default = GraphForm(Graph.REGION_ENCODER, Precision.FP32, "region_encoder.onnx", 18, RoiAlign.ONNX)
+    bundle = write_bundle(folder, replace(toy.bundle.manifest, forms=(*forms, default)))
+    result = CliRunner().invoke(
+        main,
+        ["bench", "region", "--bundle", str(bundle.path), "--backend", "cpu", "--batch", "1", "--json", *TOY],
+    )
+    methods = [row["method"] for row in rows_of(result)]
+    assert methods[1:] == [
+        f"edge-retrieve region_encoder fp32 ({roi}), cpu, batch 1, {boxes}"
+        for roi in ("onnx", "matmul")
+        for boxes in ("1 box", "29 boxes")
+    ]
 
 
 def test_an_unsigned_bundle_is_refused(toy):
