@@ -13,7 +13,7 @@ from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import json_option, store_option
 from edge_retrieve.runtime.erasure import rebuild as rebuild_files
-from edge_retrieve.runtime.errors import UnknownStudyError
+from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.index import FileState, Index
 from edge_retrieve.runtime.store import Store, restore_backup, write_backup
 
@@ -125,8 +125,7 @@ def delete(
         opened.delete(chosen)
         erased = False
         if not later:
-            with progress_bar("Erasing their traces") as progress:
-                erased = rebuild_files(opened, Index(opened), progress)
+            erased = _erase(opened)
     if as_json:
         print_json({"deleted": chosen, "erased": erased})
     else:
@@ -164,6 +163,17 @@ def restore(source: Path, store_path: Path, as_json: bool) -> None:
         print_json({"path": store_path, **asdict(restored)})
     else:
         answers().print(f"{restored.studies} studies restored: {store_path}", soft_wrap=True)
+
+
+def _erase(opened: Store) -> bool:
+    try:
+        with progress_bar("Erasing their traces") as progress:
+            return rebuild_files(opened, Index(opened), progress)
+    except StoreError as error:
+        raise StoreError(
+            f"the studies are deleted, but traces are left in the files: {error}",
+            remedy="Then run: edge-retrieve store rebuild",
+        ) from error
 
 
 def _fail_unless(erased: bool) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -69,6 +70,19 @@ def test_what_is_left_for_later_is_counted_and_rebuilt(run, store_path):
 def test_delete_of_nothing_is_told(run, store_path, arguments, code, told):
     result = run("store", "delete", *arguments, "--store", store_path)
     assert (result.exit_code, told in result.stderr) == (code, True), result.stderr
+
+
+def test_deleted_but_not_erased_is_told_apart(run, store_path):
+    """Where the index cannot be written, no query finds the study, and the message says what to do."""
+    names, _ = studies(store_path)
+    shutil.rmtree(store_path / "index")
+    (store_path / "index").write_text("a file where the folder should be")
+    result = run("store", "delete", names[0], "--yes", "--store", store_path)
+    assert result.exit_code == 1
+    assert "the studies are deleted, but traces are left" in result.stderr
+    assert names[0] not in studies(store_path)[0]
+    (store_path / "index").unlink()
+    assert json.loads(run("store", "rebuild", "--store", store_path, "--json").stdout)["erased"] is True
 
 
 def test_backup_and_restore(run, store_path, tmp_path):
