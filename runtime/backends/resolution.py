@@ -76,7 +76,13 @@ def resolve(
                 where=f"backend {backend.value}",
                 remedy="Choose another --backend, or drop --require-gpu",
             )
-        return openers[backend](), Resolution(backend)
+        try:
+            return openers[backend](), Resolution(backend)
+        except BackendError as error:
+            if error.where:
+                raise
+            # Such as a missing driver, which several backends would miss alike.
+            raise BackendError(error.what, where=f"backend {backend.value}", remedy=error.remedy) from error
     refused: list[Refusal] = []
     for candidate in PREFERENCE:
         if require_gpu and candidate is Backend.CPU:
