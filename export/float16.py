@@ -7,6 +7,8 @@ and a Cast wherever it changes. One graph then computes alike in every engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -185,7 +187,7 @@ _SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
 def _allows_half(
-    schema: onnx.defs.OpSchema, parameters: list[onnx.defs.OpSchema.FormalParameter], position: int
+    schema: onnx.defs.OpSchema, parameters: Sequence[onnx.defs.OpSchema.FormalParameter], position: int
 ) -> bool:
     # The last parameter of a variadic operator (Concat, Max) stands for all that follow.
     parameter = parameters[min(position, len(parameters) - 1)]

@@ -116,6 +116,7 @@ def restored(quantised: onnx.ModelProto, original: onnx.ModelProto, names: froze
     before = {node.name: node for node in wide.graph.node}
     weights = {tensor.name: tensor for tensor in wide.graph.initializer}
     present = {tensor.name for tensor in mended.graph.initializer}
+    given = {name for node in mended.graph.node for name in node.output}
     integer = set(quantisable(wide)) - names
     rounded = _rounded_values(mended.graph)
     made_by_layers = {output for name in integer for output in before[name].output}
@@ -123,13 +124,17 @@ def restored(quantised: onnx.ModelProto, original: onnx.ModelProto, names: froze
         for position, name in enumerate(node.input):
             if node.name in names:
                 # What a layer took before Q and DQ has kept its name, and so have the weights.
-                node.input[position] = before[node.name].input[position]
+                taken = before[node.name].input[position]
+                # The quantiser gives a widened bias the name of the bias it was made from.
+                node.input[position] = f"{taken}.float32" if taken in given and taken in weights else taken
             elif node.name not in integer and rounded.get(name, name) not in made_by_layers:
                 # Rounding serves the layers; what is float32 and not theirs is read as it is.
                 node.input[position] = rounded.get(name, name)
         for name in node.input:
-            if name in weights and name not in present:
-                mended.graph.initializer.append(weights[name])
+            source = weights.get(name.removesuffix(".float32"))
+            if source is not None and name not in present | given:
+                mended.graph.initializer.append(source)
+                mended.graph.initializer[-1].name = name
                 present.add(name)
     return _finished(mended, wide)
 

@@ -82,6 +82,12 @@ class _View:
         self.graph = graph
         self.constants = {tensor.name for tensor in graph.initializer}
         self.floats = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT}
+        # Shapes and positions, in a shape-inferred graph: they have no precision to lose.
+        self.integers = {
+            value.name
+            for value in graph.value_info
+            if value.type.tensor_type.elem_type not in (TensorProto.FLOAT, TensorProto.UNDEFINED)
+        }
         self.producer = {name: node for node in graph.node for name in node.output}
         self.consumers: dict[str, list[onnx.NodeProto]] = {}
         for node in graph.node:
@@ -129,19 +135,23 @@ class _View:
         """Return passive nodes with islands on both sides, through other such nodes."""
         known = set(islands)
         outputs = {value.name for value in self.graph.output}
-        joined: set[str] = set()
-        changed = True
-        while changed:
-            changed = False
+        joined = {
+            node.name for node in self.graph.node if node.op_type in _PASSIVE and node.name not in known
+        }
+        # All of them at first: in a chain, each stays only while both of its neighbours do.
+        while True:
+            leaving = set()
             for node in self.graph.node:
-                if node.name in known or node.op_type not in _PASSIVE:
+                if node.name not in joined:
                     continue
-                sources = [self.producer[name] for name in node.input if name in self.producer]
+                computed = [name for name in node.input if name in self.producer]
+                sources = [self.producer[name] for name in computed if name not in self.integers]
                 targets = [user for name in node.output for user in self.consumers.get(name, [])]
-                from_islands = all(source.name in known for source in sources)
-                to_islands = all(user.name in known for user in targets) or outputs.issuperset(node.output)
-                if from_islands and to_islands:
-                    known.add(node.name)
-                    joined.add(node.name)
-                    changed = True
-        return joined
+                staying = known | joined
+                from_islands = bool(sources) and all(source.name in staying for source in sources)
+                to_islands = all(user.name in staying for user in targets) or outputs.issuperset(node.output)
+                if not (from_islands and to_islands):
+                    leaving.add(node.name)
+            if not leaving:
+                return joined
+            joined -= leaving

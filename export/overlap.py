@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_retrieve.export.models import FloatArray, Model
 from edge_retrieve.export.probes import Tokenize, phantom_pixels, phantom_reports
@@ -89,7 +90,7 @@ def overlap_figures(reference: Archive, form: Archive) -> Mapping[str, float]:
         report; ``_mixed``: regions and images where the form asks an archive that the reference encoded.
     """
     count = len(reference.texts)
-    queries = np.linspace(0, count - 1, min(_QUERIES, count)).astype(int)
+    queries = np.linspace(0, count - 1, min(_QUERIES, count)).astype(np.int64)
     regions = range(len(REGIONS))
     whole = len(REGIONS)
 
@@ -114,7 +115,7 @@ def _at(vectors: FloatArray, place: int) -> FloatArray:
     return vectors[:, place] if vectors.ndim == 3 else vectors
 
 
-def _nearest(asked: FloatArray, known: FloatArray, own: np.ndarray) -> list[list[int]]:  # type: ignore[type-arg]
+def _nearest(asked: FloatArray, known: FloatArray, own: npt.NDArray[np.int64]) -> list[list[int]]:
     cosines = asked.astype(np.float64) @ known.astype(np.float64).T
     cosines[np.arange(len(own)), own] = -np.inf
     count = min(TOP, len(known) - 1)

@@ -1,4 +1,4 @@
-"""Further forms of a bundle, made from its own graphs: no checkpoint is needed, and no PyTorch model."""
+"""Further forms of a bundle, made from its own graphs: neither a checkpoint is needed nor PyTorch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import onnx
 
+from edge_retrieve.export.folders import check_unused, write_folder
 from edge_retrieve.export.forms import FormOptions, Progress, Yardstick, in_order, make_forms, write_form
 from edge_retrieve.export.models import OnnxModel
 from edge_retrieve.export.parity import require
-from edge_retrieve.export.to_onnx import check_unused, write_folder
 from edge_retrieve.runtime.bundle import Bundle, Graph, GraphForm, Manifest, Precision, RoiAlign
 from edge_retrieve.runtime.errors import ExportError
 from edge_retrieve.runtime.tokenizer import TextTokenizer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -82,7 +83,7 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
     return wide
 
 
-def _folded(node: onnx.NodeProto, known: dict[str, TensorProto]) -> np.ndarray | None:  # type: ignore[type-arg]
+def _folded(node: onnx.NodeProto, known: dict[str, TensorProto]) -> npt.NDArray[np.float32] | None:
     """Return what a node that widens a weight computes; None of any other node."""
     if not all(name in known for name in node.input):
         return None

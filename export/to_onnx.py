@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 import torch
 
+from edge_retrieve.export.folders import check_unused, write_folder
 from edge_retrieve.export.forms import (
     Form,
     FormOptions,
@@ -23,10 +22,10 @@ from edge_retrieve.export.forms import (
     write_form,
 )
 from edge_retrieve.export.graphs import Graph, build_graphs, feature_channels
-from edge_retrieve.export.models import TorchModel
 from edge_retrieve.export.parity import require
+from edge_retrieve.export.torch_model import TorchModel
 from edge_retrieve.runtime import bundle as bundles
-from edge_retrieve.runtime.bundle import Bundle, GraphForm, Manifest, inspect_bundle, write_bundle
+from edge_retrieve.runtime.bundle import Bundle, GraphForm, Manifest
 from edge_retrieve.runtime.errors import ExportError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.checkpoint import TrainedModel, load_trained
@@ -101,30 +100,6 @@ def export_bundle(
         return _manifest(trained, model_id, words, evaluation or {}, thresholds or {}, forms, written)
 
     return write_folder(out, fill)
-
-
-def check_unused(out: Path) -> None:
-    """Raise `ExportError` where a bundle cannot be written into a folder because something is there."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ExportError("the folder is not empty", where=str(out), remedy="Choose another or remove it")
-
-
-def write_folder(out: Path, fill: Callable[[Path], Manifest]) -> Bundle:
-    """Write a bundle into a folder, whole or not at all.
-
-    Parameters
-    ----------
-    out : Path
-    fill : callable
-        Writes the files into the folder it is given and returns the manifest.
-    """
-    with tempfile.TemporaryDirectory(prefix="edge-retrieve-export-") as scratch:
-        folder = Path(scratch) / "bundle"
-        folder.mkdir()
-        write_bundle(folder, fill(folder))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, out, dirs_exist_ok=True)
-    return inspect_bundle(out)
 
 
 def _manifest(

@@ -108,3 +108,11 @@ def test_every_operator_of_the_models_graphs_has_one_float_type(name: str) -> No
             assert node.name in wide
         if node.op_type in ("Conv", "Gemm"):
             assert node.name not in wide
+
+
+def test_a_norm_stays_whole_so_that_its_result_has_unit_length() -> None:
+    rng = np.random.default_rng(2)
+    half = to_float16(onnx.load(str(Path(DEMO_BUNDLE) / "text_encoder.onnx")))
+    ids = rng.integers(1, 400, (3, 12))
+    _, text = run(half, {"token_ids": ids, "mask": np.ones_like(ids)})
+    np.testing.assert_allclose(np.linalg.norm(text, axis=-1), 1.0, atol=1e-5)
