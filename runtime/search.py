@@ -88,17 +88,15 @@ def search(
     """
     partitions = [[index.partition(modality, probe.region) for modality in modalities] for probe in probes]
     exclude |= index.deleted()
-    wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_HIT * k) + len(exclude)
+    wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_HIT * k)
     proposed = [
-        partition.search(probe.vector, wanted)[0]
+        partition.search(probe.vector, wanted, exclude)[0]
         for probe, sides in zip(probes, partitions, strict=True)
         for partition in sides
     ]
     studies = np.unique(np.concatenate(proposed)) if proposed else np.zeros(0, np.int64)
     if not len(studies):
         return Ranked(studies, np.zeros(0, np.float32), np.zeros((0, len(probes)), np.float32))
-    if exclude:
-        studies = studies[~np.isin(studies, list(exclude))]
     by_probe = np.full((len(studies), len(probes)), np.nan, np.float32)
     fallback = np.zeros(len(probes), np.float32)
     for column, (probe, sides) in enumerate(zip(probes, partitions, strict=True)):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from rich.table import Table
 
+from edge_retrieve.edge_app.cli.bench_search import search
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options
 from edge_retrieve.runtime.backends import Backend
@@ -65,6 +66,9 @@ def _with_options(command: Command) -> Command:
 @click.group()
 def bench() -> None:
     """Time the parts of a query on this machine, with made-up input."""
+
+
+bench.add_command(search)
 
 
 @bench.command()

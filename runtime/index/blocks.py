@@ -50,7 +50,7 @@ class CheckedFile:
 
 
 def write_checked(
-    folder: Path, stem: str, suffix: str, write: Callable[[Path], None], *, expected_size: int
+    folder: Path, stem: str, suffix: str, write: Callable[[Path], object], *, expected_size: int
 ) -> CheckedFile:
     """Write a file under a temporary name, force it to the disk, and rename it to ``STEM.HASH.SUFFIX``.
 

@@ -1,10 +1,11 @@
 """The index's files: written whole, checked before anything is made of them, exchanged in one step.
 
-A partition has three: ``NAME.HASH.rows`` (owners, studies, float32 rows), ``NAME.HASH.usearch`` (a usearch
-index of them, unless there are none) and ``NAME.json``, which names the partition, the store, the bundle,
-the watermark and the other two, with the SHA-256 of each of their blocks, and ends with its own. usearch
-crashes the process on a file with flipped bytes, so every block is verified before it opens one. New files
-get new names and count from when ``NAME.json`` is renamed; whoever has the old ones open keeps them.
+A partition has two or three: ``NAME.HASH.rows`` (owners, studies, float32 rows), by its form
+``NAME.HASH.codes`` (their codes) or ``NAME.HASH.usearch`` (their graph), and ``NAME.json``, which names the
+partition, the store, the bundle, the watermark and the others, with the SHA-256 of each of their blocks, and
+ends with its own. usearch crashes the process on a file with flipped bytes, so every block is verified before
+it opens one. New files get new names and count from when ``NAME.json`` is renamed; whoever has the old ones
+open keeps them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from edge_retrieve.runtime.index.blocks import CheckedFile, sync, write_checked
+from edge_retrieve.runtime.index.codes import code_parts, map_codes
 from edge_retrieve.runtime.index.partition import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
-FORMAT_VERSION = 3
-"""Goes up with a change of what the files hold, or of the rows from which a graph has links to walk."""
+FORMAT_VERSION = 4
+"""Goes up with a change of what the files hold."""
 
 _ATTEMPTS = 2  # at reading files that another process may be exchanging
 
@@ -53,8 +55,8 @@ class Sidecar:
     rows, dim : int
         Shape of the matrix.
     vectors : CheckedFile
-    graph : CheckedFile or None
-        None where there are no rows.
+    codes, graph : CheckedFile or None
+        By the partition's form: one of them or neither.
     format_version : int
     """
 
@@ -65,6 +67,7 @@ class Sidecar:
     rows: int
     dim: int
     vectors: CheckedFile
+    codes: CheckedFile | None
     graph: CheckedFile | None
     format_version: int = FORMAT_VERSION
 
@@ -91,6 +94,7 @@ class Sidecar:
                 **held,
                 "watermark": Watermark(**held["watermark"]),
                 "vectors": _checked(held["vectors"]),
+                "codes": held["codes"] and _checked(held["codes"]),
                 "graph": held["graph"] and _checked(held["graph"]),
             }
         )
@@ -98,7 +102,7 @@ class Sidecar:
     @property
     def files(self) -> tuple[CheckedFile, ...]:
         """The files it speaks of."""
-        return tuple(file for file in (self.vectors, self.graph) if file)
+        return tuple(file for file in (self.vectors, self.codes, self.graph) if file)
 
 
 def _checked(held: dict[str, Any]) -> CheckedFile:
@@ -180,14 +184,18 @@ class PartitionFiles:
     def load(self, sidecar: Sidecar) -> Segment | None:
         """Map verified files into memory; None where the graph does not fit the rows after all."""
         count, dim = sidecar.rows, sidecar.dim
-        if sidecar.graph is None:
-            return Segment(empty_vectors(dim), None)
+        if not count:
+            return Segment(empty_vectors(dim))
         raw = np.memmap(self.folder / sidecar.vectors.name, dtype=np.uint8, mode="r")
         vectors = Vectors(
             owners=raw[: 8 * count].view("<i8"),
             studies=raw[8 * count : 16 * count].view("<i8"),
             rows=raw[16 * count :].view("<f4").reshape(count, dim),
         )
+        if sidecar.codes is not None:
+            return Segment(vectors, codes=map_codes(self.folder / sidecar.codes.name, count, dim))
+        if sidecar.graph is None:
+            return Segment(vectors)
         graph = new_graph(dim)
         try:
             graph.view(str(self.folder / sidecar.graph.name))
@@ -219,6 +227,16 @@ class PartitionFiles:
         rows_file = write_checked(
             self.folder, self.name, "rows", write_rows, expected_size=count * (16 + 4 * dim)
         )
+        codes_file = None
+        if segment.codes is not None:
+            parts = code_parts(segment.codes)
+            codes_file = write_checked(
+                self.folder,
+                self.name,
+                "codes",
+                lambda path: path.write_bytes(b"".join(parts)),
+                expected_size=sum(map(len, parts)),
+            )
         graph: Any = segment.graph
         graph_file = None
         if graph is not None:
@@ -233,7 +251,9 @@ class PartitionFiles:
             before = self.read().files
         except (OSError, ValueError, TypeError, KeyError):
             before = ()
-        sidecar = Sidecar(self.name, store_id, bundle_id, watermark, count, dim, rows_file, graph_file)
+        sidecar = Sidecar(
+            self.name, store_id, bundle_id, watermark, count, dim, rows_file, codes_file, graph_file
+        )
         self._exchange(sidecar)
         for file in set(before) - set(sidecar.files):
             (self.folder / file.name).unlink(missing_ok=True)

@@ -12,7 +12,8 @@ from edge_retrieve.runtime.anatomy import REGIONS, Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index.files import FileState, PartitionFiles, empty_vectors
-from edge_retrieve.runtime.index.partition import Partition, Segment, build_graph
+from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
+from edge_retrieve.runtime.index.switch_points import Form, load_switch_points
 from edge_retrieve.runtime.store import Store, Vectors, Watermark
 
 Progress = Callable[[int, int, str], None]
@@ -74,20 +75,24 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[PartitionKey, Partition] = {}
+        # The last deletion that the rows held of a partition know of, and the last one there is.
         self._tombstones: dict[PartitionKey, int] = {}
+        self._last_tombstone = 0
         self._lock = threading.RLock()
 
     def deleted(self) -> frozenset[int]:
         """Return the numbers of the studies to leave out: deleted since the oldest rows in use were read."""
         with self._lock:
-            held = [self._tombstones[key] for key in self._open]
-        return self._store.deleted_since(min(held)) if held else frozenset()
+            oldest = min((self._tombstones[key] for key in self._open), default=self._last_tombstone)
+            none_since = oldest == self._last_tombstone
+        return frozenset() if none_since else self._store.deleted_since(oldest)
 
     def partition(self, modality: Modality, region: Region | None) -> Partition:
         """Return a partition with everything the store has committed; `deleted` says what to leave out."""
         key = PartitionKey(modality, region)
         with self._lock:
             watermark = self._store.watermark(modality)
+            self._last_tombstone = max(self._last_tombstone, watermark.tombstones)
             held = self._open.get(key)
             if held is not None and not self._fits(key, held, watermark):
                 held = None
@@ -110,7 +115,7 @@ class Index:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
             with self._lock:
                 partition = self.partition(key.modality, key.region)
-                if len(partition.tail.vectors.rows) and not partition.base.is_walked:
+                if len(partition.tail.vectors.rows) and partition.base.form is not Form.GRAPH:
                     self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
                 # Mapped from its file when next needed, rather than all of them held at once.
                 del self._open[key]
@@ -166,7 +171,7 @@ class Index:
             if len(tail.rows) <= max(_TAIL_ROWS, len(base.vectors.rows) // _TAIL_SHARE) and (
                 len(base.vectors.rows) or not len(tail.rows)
             ):
-                return Partition(base, Segment(tail, None), _last(tail, watermark), watermark.removals)
+                return Partition(base, Segment(tail), _last(tail, watermark), watermark.removals)
         partition = self._build(key, watermark)
         self._save_quietly(key, partition)
         return partition
@@ -186,9 +191,9 @@ class Index:
     def _build(self, key: PartitionKey, watermark: Watermark) -> Partition:
         vectors = self._store.vectors(key.modality, key.region)
         self._tombstones[key] = watermark.tombstones
-        graph = build_graph(vectors.rows) if len(vectors.rows) else None
-        tail = Segment(empty_vectors(self._store.embedding_dim), None)
-        return Partition(Segment(vectors, graph), tail, _last(vectors, watermark), watermark.removals)
+        tail = Segment(empty_vectors(self._store.embedding_dim))
+        base = build_segment(vectors, load_switch_points(self._store.path))
+        return Partition(base, tail, _last(vectors, watermark), watermark.removals)
 
     def _save(self, key: PartitionKey, partition: Partition) -> None:
         self._files(key).save(

@@ -14,7 +14,7 @@ from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Partition
 from edge_retrieve.runtime.index.files import empty_vectors
-from edge_retrieve.runtime.index.partition import Segment, build_graph
+from edge_retrieve.runtime.index.partition import Segment, build_segment
 from edge_retrieve.runtime.search import BOTH, Probe, search
 from edge_retrieve.runtime.store import Vectors
 from edge_retrieve.train.datasets.corpus import FINDINGS
@@ -246,10 +246,8 @@ class ArchiveIndex:
         else:
             rows, held = archive.region_texts[:, region.position], archive.has_text[:, region.position]
         studies = np.flatnonzero(held).astype(np.int64)
-        segment = Segment(
-            Vectors(studies, studies, rows[held]), build_graph(rows[held]) if len(studies) else None
-        )
-        return Partition(segment, Segment(empty_vectors(rows.shape[1]), None), 0, 0)
+        segment = build_segment(Vectors(studies, studies, rows[held]))
+        return Partition(segment, Segment(empty_vectors(rows.shape[1])), 0, 0)
 
 
 SEARCHED = {

@@ -1,0 +1,57 @@
+"""Which rows belong to which studies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+ByteArray = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ByStudy:
+    """Rows in the order of their studies.
+
+    Parameters
+    ----------
+    studies : int64 array of shape [n]
+        Ascending.
+    order : int64 array of shape [n] or None
+        The rows they belong to; None where rows lie in that order, as they do unless an image came late.
+    """
+
+    studies: IntArray
+    order: IntArray | None
+
+    @classmethod
+    def of(cls, studies: IntArray) -> ByStudy:
+        """Bring rows into order."""
+        if (studies[1:] >= studies[:-1]).all():
+            return cls(studies, None)
+        order = np.argsort(studies, kind="stable").astype(np.int64)
+        return cls(studies[order], order)
+
+    def find(self, studies: IntArray) -> tuple[IntArray, IntArray]:
+        """Return, per study, the place of its first row here and how many follow."""
+        start = np.searchsorted(self.studies, studies, side="left")
+        return start, np.searchsorted(self.studies, studies, side="right") - start
+
+    def numbers(self, places: IntArray) -> IntArray:
+        """Return the rows at places."""
+        return places if self.order is None else self.order[places]
+
+    def mask(self, studies: IntArray) -> ByteArray:
+        """Return a mask of the rows that belong to studies."""
+        mask = np.zeros(len(self.studies), np.uint8)
+        start, counts = self.find(studies)
+        for step in range(int(counts.max(initial=0))):
+            mask[self.numbers(start[counts > step] + step)] = 1
+        return mask
+
+    def most_rows(self) -> int:
+        """Return the most rows that one study has."""
+        starts = np.flatnonzero(np.diff(self.studies, prepend=-1))
+        return int(np.diff(starts, append=len(self.studies)).max(initial=1))
