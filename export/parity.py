@@ -133,7 +133,7 @@ def require(parity: FormParity, where: str) -> None:
         raise ExportError(
             f"the {parity.precision.value} graphs do not compute what the model does: {missed(parity)}",
             where=where,
-            remedy="Leave this form out with --forms, or train further: untrained embeddings lie too near",
+            remedy="Leave this form out with --forms; where only an overlap is missed, train further",
         )
 
 
