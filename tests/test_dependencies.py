@@ -25,6 +25,8 @@ PREFIX = "edge_retrieve."
 # Loaded where the application needs them, never by the light runtime.
 HEAVY = {"torch", "torchvision", "transformers"}
 ENGINES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda"}
+# What `bench search` compares with, loaded by that alone.
+PEERS = {"faiss", "hnswlib", "lancedb", "pyarrow", "sqlite_vec"}
 UPPER_HOUSES = tuple(PREFIX + house for house in HOUSES if house != "runtime")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -137,7 +139,7 @@ def test_runtime_never_imports(forbidden: str) -> None:
 
 
 def test_runtime_loads_engines_only_when_one_is_opened() -> None:
-    wrong = [str(found) for found in of("runtime") if found.top in ENGINES and found.eager]
+    wrong = [str(found) for found in of("runtime") if found.top in ENGINES | PEERS and found.eager]
     assert not wrong, "\n".join(wrong)
 
 
@@ -185,7 +187,7 @@ def declared(extras: tuple[str, ...]) -> set[str]:
 @pytest.mark.parametrize(
     ("house", "extras"),
     [
-        ("runtime", ("cpu", "gpu", "openvino", "tensorrt", "rtx")),
+        ("runtime", ("cpu", "gpu", "openvino", "tensorrt", "rtx", "bench-search")),
         ("train.phantom", ("app",)),
         ("train", ("train", "app")),
         ("export", ("train", "export", "rtx", "tensorrt")),
@@ -199,7 +201,7 @@ def test_every_import_is_declared(house: str, extras: tuple[str, ...]) -> None:
     for found in of(house):
         if found.top in sys.stdlib_module_names or found.target.startswith(PREFIX):
             continue
-        if found.top in ENGINES and found.top not in distributions:
+        if found.top in ENGINES | PEERS and found.top not in distributions:
             continue  # not installed here; test_packaging holds that an extra names it
         owners = {canonicalize_name(name) for name in distributions.get(found.top, [])}
         assert owners & allowed, f"{found}, which no extra of {extras} declares"

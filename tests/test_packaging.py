@@ -27,7 +27,19 @@ PROJECT = "edge-retrieve"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # What the light installation must never bring.
 HEAVY = {"torch", "torchvision", "transformers", "onnx", "onnxscript", "tensorrt", "pycuda"}
-EXTRAS = {"bench", "cpu", "gpu", "openvino", "tensorrt", "rtx", "train", "export", "app", "dev", "bench-search"}
+EXTRAS = {
+    "bench",
+    "cpu",
+    "gpu",
+    "openvino",
+    "tensorrt",
+    "rtx",
+    "train",
+    "export",
+    "app",
+    "dev",
+    "bench-search",
+}
 
 
 def tracked_files() -> list[str]:

@@ -28,7 +28,9 @@ from edge_retrieve.runtime.store import Store
     show_default=True,
     help="Rows in each region; may be repeated.",
 )
-@click.option("--regions", metavar="N", type=click.IntRange(1, 29), default=29, show_default=True)
+@click.option(
+    "--regions", metavar="N", type=click.IntRange(1, 29), default=29, show_default=True, help="Regions held."
+)
 @click.option(
     "--dim",
     metavar="N",
@@ -37,7 +39,14 @@ from edge_retrieve.runtime.store import Store
     show_default=True,
     help="Length of a row.",
 )
-@click.option("--queries", metavar="N", type=click.IntRange(10, 100_000), default=400, show_default=True)
+@click.option(
+    "--queries",
+    metavar="N",
+    type=click.IntRange(10, 100_000),
+    default=400,
+    show_default=True,
+    help="Queries asked of every method.",
+)
 @click.option(
     "--method",
     "methods",

@@ -31,7 +31,7 @@ LEAST_WIDTH = 3.0
 _SAMPLE = 4096  # rows from which directions, levels and errors are learnt
 _PROBES = 64  # queries on which the errors of near rows are measured: so many rows, so many random vectors
 _NEAR = 20  # rows nearest a probe
-_MISSED = 0.002  # share of near rows whose error may be larger than the width allows for
+_MISSED = 0.005  # share of near rows whose error may be larger than the width allows for
 # Decision thresholds of the Lloyd-Max quantiser of a standard normal variable (Max 1960, table I).
 _THRESHOLDS = {
     1: (0.0,),
@@ -224,14 +224,17 @@ def _width(turned: FloatArray, known: FloatArray, residual: FloatArray) -> float
     residual : float32 array of shape [D]
     """
     dim, count = turned.shape
-    own = turned[:, :: max(1, count // _PROBES)][:, :_PROBES].T
+    places = np.arange(0, count, max(1, count // _PROBES))[:_PROBES]
+    own = turned[:, places].T
     probes = np.concatenate([own, np.random.default_rng(0).normal(size=(_PROBES, dim))]).astype(np.float32)
     scores = probes @ turned
+    # A probe's own row is underrated most, and needs it least: its score is far above the others'.
+    scores[np.arange(len(places)), places] = -np.inf
     near = np.argpartition(scores, max(0, count - _NEAR), axis=1)[:, -_NEAR:]
     short = np.take_along_axis(scores - probes @ known, near, axis=1)
     deviations = np.sqrt(np.square(probes) @ residual)[:, np.newaxis]
-    worst = np.quantile(short / np.maximum(deviations, 1e-9), 1 - _MISSED)
-    return max(LEAST_WIDTH, float(worst))
+    ratios = (short / np.maximum(deviations, 1e-9))[np.isfinite(short)]
+    return max(LEAST_WIDTH, float(np.quantile(ratios, 1 - _MISSED))) if len(ratios) else LEAST_WIDTH
 
 
 def _share(variances: npt.NDArray[np.float64], nibbles: int) -> IntArray:

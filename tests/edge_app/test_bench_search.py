@@ -17,7 +17,7 @@ def test_rows_name_ours_and_the_others():
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout)
     rows = {row["method"]: row for row in answer["rows"]}
-    assert list(rows)[0] == "edge-retrieve"
+    assert next(iter(rows)) == "edge-retrieve"
     assert answer["synthetic"] is True
     assert len(rows) == 3
     # Rows so few are all scored: exact by both.
