@@ -236,6 +236,9 @@ class ArchiveIndex:
 
     archive: EncodedArchive
 
+    def deleted(self) -> frozenset[int]:
+        return frozenset()
+
     def partition(self, modality: Modality, region: Region | None) -> Partition:
         archive = self.archive
         held = np.ones(len(archive.patients), dtype=bool)
