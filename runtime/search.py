@@ -5,6 +5,9 @@ embeddings and those the study has there, its image's and its report's. Where a 
 the two, the other counts with the mean cosine of the query to all studies that have it: an image that no
 sentence speaks of is neither rewarded nor punished. (Leaving it out would reward it, because
 image-to-image cosines lie higher than image-to-text ones.) Over several places the mean is taken again.
+
+Who names a region suspects something there. What most images show there is then not what is looked for:
+half of the archive's usual appearance of the region is taken off the query first (`suspicion`).
 """
 
 from __future__ import annotations
@@ -22,6 +25,11 @@ from edge_retrieve.runtime.index import Index
 FloatArray = npt.NDArray[np.float32]
 
 BOTH = (Modality.IMAGE, Modality.TEXT)
+
+# Chosen on phantoms: anything from a quarter to three quarters does better than nothing taken off.
+_TAKEN_OFF = 0.5
+# A few cases are no norm: the mean appearance is that of the cases and of so many blank ones.
+_BLANK_CASES = 50
 
 _LEAST_CANDIDATES = 100
 _CANDIDATES_PER_HIT = 8
@@ -63,6 +71,25 @@ class Ranked:
     by_probe: FloatArray
 
 
+def suspicion(vectors: FloatArray, mean: FloatArray, cases: int) -> FloatArray:
+    """Return what a query for a region looks for: its embedding, less half of how the region usually looks.
+
+    Most images are normal in most places, so a query that is unsure between normal and a finding would
+    find normal cases first, though nobody asks for these. Taking the mean off a query is the centring of
+    embeddings against hubs (Suzuki et al., EMNLP 2013), done half.
+
+    Parameters
+    ----------
+    vectors : float32 array of shape [..., D]
+    mean : float32 array of shape [D]
+        Mean embedding of the region over the archive's images.
+    cases : int
+        How many it is the mean of.
+    """
+    weight = _TAKEN_OFF * cases / (cases + _BLANK_CASES)
+    return np.asarray(vectors - np.float32(weight) * mean, dtype=np.float32)
+
+
 def search(
     index: Index,
     probes: Sequence[Probe],
@@ -87,6 +114,7 @@ def search(
         Numbers of studies to leave out.
     """
     partitions = [[index.partition(modality, probe.region) for modality in modalities] for probe in probes]
+    probes = [_suspicious(index, probe) for probe in probes]
     exclude |= index.deleted()
     wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_HIT * k)
     proposed = [
@@ -113,3 +141,10 @@ def search(
     # Equal scores in the order stored, so that an answer never depends on chance.
     order = np.lexsort((studies, -scores))[:k]
     return Ranked(studies[order], scores[order].astype(np.float32), by_probe[order])
+
+
+def _suspicious(index: Index, probe: Probe) -> Probe:
+    if probe.region is None:
+        return probe
+    images = index.partition(Modality.IMAGE, probe.region)
+    return Probe(probe.region, suspicion(probe.vector, images.mean, len(images)))

@@ -214,7 +214,7 @@ class Partition:
 
     def expected_score(self, query: FloatArray) -> float:
         """Return the mean score over all rows: what to expect of a study without any."""
-        return float(self._mean @ query) if len(self) else 0.0
+        return float(self.mean @ query)
 
     @cached_property
     def _by_study(self) -> tuple[ByStudy, ByStudy]:
@@ -225,7 +225,8 @@ class Partition:
         return max(1, *(held.most_rows() for held in self._by_study))
 
     @cached_property
-    def _mean(self) -> FloatArray:
+    def mean(self) -> FloatArray:
+        """The mean of all rows, shape [D]; zero where there is none."""
         total = self.base.vectors.rows.sum(axis=0, dtype=np.float64)
         total += self.tail.vectors.rows.sum(axis=0, dtype=np.float64)
         return np.asarray(total / max(1, len(self)), dtype=np.float32)

@@ -4,7 +4,7 @@ import pytest
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Index
-from edge_retrieve.runtime.search import Probe, search
+from edge_retrieve.runtime.search import Probe, search, suspicion
 
 NODULE = "There is a nodule in the right upper lung zone."
 MASS = "Large mass in the left lower lung zone."
@@ -24,11 +24,14 @@ def oracle(store, probes, modalities):
     studies = sorted({int(n) for n in store.vectors(Modality.IMAGE, None).studies})
     total = dict.fromkeys(studies, 0.0)
     for probe in probes:
-        sides = []
+        sides, asked = [], probe.vector.astype(np.float64)
+        if probe.region is not None:
+            usual = store.vectors(Modality.IMAGE, probe.region).rows.astype(np.float64)
+            asked = asked - 0.5 * usual.sum(axis=0) / (len(usual) + 50)
         for modality in modalities:
             held = store.vectors(modality, probe.region)
             if len(held.rows):
-                cosines = held.rows.astype(np.float64) @ probe.vector
+                cosines = held.rows.astype(np.float64) @ asked
                 sides.append((dict(zip(held.studies.tolist(), cosines, strict=True)), cosines.mean()))
         for study in studies:
             parts = [known.get(study, mean) for known, mean in sides]
@@ -84,3 +87,13 @@ def test_equal_scores_come_in_the_order_stored(store, maker):
     store.add([image, *(maker.image(f"s{n}", encoding=image.encoding) for n in range(1, 6))], [])
     ranked = search(Index(store), [Probe(None, image.encoding.global_embedding)], 4)
     assert ranked.studies.tolist() == [store.study_number(f"s{n}") for n in range(4)]
+
+
+def test_a_query_unsure_between_normal_and_a_finding_finds_the_finding(store, maker):
+    normal, finding, _ = np.linalg.qr(maker.rows(3).T)[0].T.astype(np.float32)
+    unsure = (normal + 0.9 * finding) / np.float32(np.hypot(1.0, 0.9))
+    usual = (95 * normal + 5 * finding) / np.float32(100)
+    asked = suspicion(unsure, usual, 100)
+    assert unsure @ normal > unsure @ finding
+    assert asked @ finding > asked @ normal
+    assert np.array_equal(suspicion(unsure, usual, 0), unsure), "no case, no norm"

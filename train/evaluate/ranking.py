@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.encoder import FloatArray
+from edge_retrieve.runtime.search import suspicion
 from edge_retrieve.train.evaluate.encoded import WHOLE, EncodedArchive
 from edge_retrieve.train.metrics import METRICS, ranking_metrics
 
@@ -106,6 +107,9 @@ def score(archive: EncodedArchive, direction: Direction, form: Form, queries: In
     else:
         image, images, pictured = archive.regions[study, place], archive.regions[:, place], archive.has_image
         texts, told = archive.region_texts[:, place], archive.has_text[:, place]
+        if pictured.any():
+            usual, cases = images[pictured].mean(axis=0), int(pictured.sum())
+            image, text = (suspicion(asked, usual, cases) for asked in (image, text))
     if direction is Direction.IMAGE_TO_TEXT:
         return _or_nothing(image @ texts.T, told)
     if direction is not Direction.IMAGE_TEXT:
