@@ -173,7 +173,8 @@ def test_store_check_finds_damage_and_rebuild_mends_it(run, toy, archive, tmp_pa
     assert result.exit_code == 1
     assert "damaged" in result.stdout
     assert "store rebuild" in result.stdout
-    assert json.loads(run("store", "rebuild", "--store", store, "--json").stdout) == {"rebuilt": 60}
+    rebuilt = json.loads(run("store", "rebuild", "--store", store, "--json").stdout)
+    assert rebuilt == {"rebuilt": 60, "erased": True}
     assert run("store", "check", "--store", store).exit_code == 0
 
 
