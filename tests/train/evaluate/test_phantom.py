@@ -155,6 +155,9 @@ def naive_scores(archive: EncodedArchive, direction: Direction, conditioned: boo
         Direction.IMAGE_TEXT: (image_of(study) + said) / 2,
     }[direction]
     everyone = range(len(archive.patients))
+    if conditioned:  # less half of how the region usually looks, counting fifty blank cases
+        usual = sum(image_of(n) for n in everyone) / (len(everyone) + 50)
+        asked = asked - 0.5 * usual
     by_image = [float(image_of(n) @ asked) for n in everyone]
     by_text = [None if (text := text_of(n)) is None else float(text @ asked) for n in everyone]
     if direction in (Direction.IMAGE_TO_IMAGE, Direction.TEXT_TO_IMAGE):
