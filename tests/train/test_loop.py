@@ -67,10 +67,10 @@ def test_stages_compute_the_losses_they_name(config: TrainConfig, corpus: Corpus
 
 def test_training_lowers_the_loss(config: TrainConfig, corpus: Corpus) -> None:
     corpus = replace(corpus, boxes=np.broadcast_to(corpus.boxes[:1], corpus.boxes.shape))
-    longer = replace(config, stages=(replace(config.stages[0], epochs=10, learning_rate=0.005),))
+    longer = replace(config, stages=(replace(config.stages[0], epochs=14, learning_rate=0.005),))
     Trainer(longer, corpus, corpus).run()
     boxes = [entry["box"] for entry in losses(Path(config.out))]
-    assert boxes[-1] < 0.8 * boxes[0]
+    assert boxes[-1] < 0.7 * boxes[0]
 
 
 def test_the_averaged_model_loads_for_inference(config: TrainConfig, corpus: Corpus) -> None:

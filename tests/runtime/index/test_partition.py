@@ -87,7 +87,7 @@ def test_near_ties_are_told_apart_though_codes_cannot(spread, form):
         partition = Partition(segment(rows, np.arange(3000), form), segment(rows[:0], []), 0, 0)
         found, scores = partition.search(query, 10)
         wanted = np.sort(rows.astype(np.float64) @ query)[::-1][:10]
-        np.testing.assert_allclose(rows[found].astype(np.float64) @ query, wanted, rtol=0, atol=5e-7)
+        np.testing.assert_allclose(rows[found].astype(np.float64) @ query, wanted, rtol=0, atol=2e-7)
         np.testing.assert_allclose(scores, wanted, rtol=0, atol=1e-6)
 
 
