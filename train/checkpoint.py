@@ -118,12 +118,25 @@ def load_trained(path: Path) -> TrainedModel:
     config = _config_of(content, path)
     tokenizer = Tokenizer.from_str(content["tokenizer"])
     model = RraVl(config.model, tokenizer.get_vocab_size(), stored_backbones(content["ema"]))
+    _load(model, content["ema"], path, "Use the version that trained it, or train again")
+    return TrainedModel(model.eval(), tokenizer, config, content["epochs_done"])
+
+
+def take_weights(model: RraVl, begun: RraVl, path: str) -> None:
+    """Copy the weights of the model that a run begins with; `path` is where they came from.
+
+    Raises
+    ------
+    TrainingError
+        They are those of another architecture.
+    """
+    _load(model, begun.state_dict(), Path(path), "Give `model` the sizes the checkpoint was trained with")
+
+
+def _load(model: RraVl, weights: dict[str, Any], path: Path, remedy: str) -> None:
     try:
-        model.load_state_dict(content["ema"])
+        model.load_state_dict(weights)
     except RuntimeError as error:
         raise TrainingError(
-            f"the weights are those of another architecture ({error})",
-            where=str(path),
-            remedy="Use the version that trained it, or train again",
+            f"the weights are those of another architecture ({error})", where=str(path), remedy=remedy
         ) from None
-    return TrainedModel(model.eval(), tokenizer, config, content["epochs_done"])

@@ -1,7 +1,8 @@
 """Objectives and ablations trained alike and compared on the same phantoms (synthetic).
 
 Every variant has the same studies in the same order, the same tokenizer, towers, steps and losses of single
-images; what differs is the loss that aligns images with reports.
+images; what differs is the loss that aligns images with reports. First stages that align nothing are the same
+for all: they are trained once, and every variant begins with their weights.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edge_retrieve.train.evaluate.phantom import SEEDS, PhantomReport, evaluate_
 from edge_retrieve.train.evaluate.torch_encoder import TorchEncoder
 from edge_retrieve.train.log import STEPS, JsonLines
 from edge_retrieve.train.loop import TOKENIZER, Trainer
+from edge_retrieve.train.objective import ALIGNMENT
 from edge_retrieve.train.run import load_corpora
 from edge_retrieve.train.schedule import steps_per_epoch
 
@@ -29,6 +31,7 @@ LOSSES = tuple(field.name for field in dataclasses.fields(LossWeights))
 REFERENCE = Objective.RRA_VL.value
 # Every loss whose name begins so goes at once: what is left aligns images with reports as a whole.
 LOCATION = "location"
+SHARED_START = "shared_start"
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,27 @@ def plan_variants(
     return tuple(variants)
 
 
+def split_stages(config: TrainConfig) -> tuple[TrainConfig | None, TrainConfig]:
+    """Return the run of the first stages that align nothing, if any, and the rest that begins there.
+
+    Raises
+    ------
+    ConfigError
+        No stage aligns images with reports.
+    """
+    aligning = [any(getattr(stage.weights, name) for name in ALIGNMENT) for stage in config.stages]
+    if True not in aligning:
+        raise ConfigError(
+            "no stage aligns images with reports, so that objectives cannot differ", where="config.stages"
+        )
+    first = aligning.index(True)
+    if not first:
+        return None, config
+    folder = Path(config.out).expanduser() / SHARED_START
+    shared = replace(config, objective=Objective.RRA_VL, out=str(folder), stages=config.stages[:first])
+    return shared, replace(config, start=str(folder), stages=config.stages[first:])
+
+
 def used_losses(config: TrainConfig) -> tuple[str, ...]:
     """Return the losses that some stage of a configuration gives a weight."""
     return tuple(name for name in LOSSES if any(getattr(stage.weights, name) for stage in config.stages))
@@ -178,8 +202,11 @@ def run_comparison(
             where="config.data.source",
             remedy='Use "phantom"',
         )
+    shared, config = split_stages(config)
     variants = plan_variants(config, objectives, without)
     corpus, validation = load_corpora(config, progress=progress)
+    if shared is not None:
+        Trainer(shared, corpus, validation, resume=True).run(_named(SHARED_START, progress))
     trained = []
     for variant in variants:
         folder, first = (Path(each.config.out) for each in (variant, variants[0]))

@@ -147,6 +147,7 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    start: str = ""  # checkpoint whose weights and tokenizer the run begins with; empty: random weights
     objective: Objective = Objective.RRA_VL  # others replace the alignment losses, and nothing else
     seed: int = 0  # of weights, order and augmentation
     uncertain: float = 0.5  # weight, 0 to 1, of a region whose report is unsure of a finding there

@@ -16,7 +16,14 @@ from tokenizers import Tokenizer
 from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.assemble import build_model, build_tokenizer, compile_towers
 from edge_retrieve.train.batches import Batch
-from edge_retrieve.train.checkpoint import CHECKPOINT, checkpoint_to_resume, save_checkpoint
+from edge_retrieve.train.checkpoint import (
+    CHECKPOINT,
+    TrainedModel,
+    checkpoint_to_resume,
+    load_trained,
+    save_checkpoint,
+    take_weights,
+)
 from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json
 from edge_retrieve.train.datasets.corpus import Corpus, certainty
 from edge_retrieve.train.device import chosen_device, move_batch
@@ -111,10 +118,13 @@ class Trainer:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.device = chosen_device(config.device, processes.rank)
-        self.tokenizer = self._tokenizer()
+        begun = load_trained(Path(config.start).expanduser()) if config.start and saved is None else None
+        self.tokenizer = self._tokenizer(begun)
         self.bank = TextBank(corpus)
         stored = stored_backbones(saved["model"]) if saved is not None else None
         self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device, stored)
+        if begun is not None:
+            take_weights(self.model, begun.model, config.start)
         self.ema = copy.deepcopy(self.model).eval()
         self.optimiser = build_optimiser(self.model, config.optimiser, config.weight_decay)
         # Where the run stands: whole epochs, batches of the next one, and the sums of their losses.
@@ -139,15 +149,15 @@ class Trainer:
             each = steps_per_epoch(len(self.corpus), self.config.batch)
             self.steps.keep("step", self.epochs_done * each + self.steps_done)
 
-    def _tokenizer(self) -> Tokenizer:
-        """Return the run's tokenizer, made once.
+    def _tokenizer(self, begun: TrainedModel | None) -> Tokenizer:
+        """Return the run's tokenizer, made once, or that of the model it begins with.
 
         The trainer of `tokenizers` breaks ties by hash order, so two trainings on the same text differ:
         the file in the output folder is what makes a resumed run, or a copied one, equal the first.
         """
         path = self.out / TOKENIZER
         if self.processes.first and not path.is_file():
-            build_tokenizer(self.config, self.corpus.reports).save(str(path))
+            (begun.tokenizer if begun else build_tokenizer(self.config, self.corpus.reports)).save(str(path))
         self.processes.wait()
         return Tokenizer.from_file(str(path))
 

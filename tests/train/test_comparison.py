@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from edge_retrieve.edge_app.cli import main
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.train import comparison
+from edge_retrieve.train.checkpoint import load_trained
 from edge_retrieve.train.comparison import plan_variants, run_comparison, used_losses
-from edge_retrieve.train.config import Objective, Source, TrainConfig, config_to_json
+from edge_retrieve.train.config import LossWeights, Objective, Source, TrainConfig, config_to_json
 from edge_retrieve.train.datasets.corpus import Corpus
 from edge_retrieve.train.evaluate import archive
 
@@ -47,6 +49,36 @@ def test_variants_differ_in_their_loss_alone(config: TrainConfig) -> None:
         loss for loss in used_losses(config) if not loss.startswith("location_")
     )
     assert set(used_losses(config)) >= {"semantic_global", "location_image_image", "box"}
+
+
+def test_stages_that_align_nothing_are_trained_once_for_all(
+    config: TrainConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "load_corpora", lambda config, progress: (corpus, corpus))
+    monkeypatch.setattr(comparison, "evaluate_phantoms", stop_here)
+    looking = replace(
+        config.stages[0],
+        name="look",
+        weights=LossWeights(semantic_global=0.0, region_word=0.0, box_score=0.0),
+    )
+    # A rate of nothing: what a variant ends with is what it began with.
+    still = replace(config.stages[1], learning_rate=0.0)
+    config = replace(config, stages=(looking, still))
+    with pytest.raises(StopError):
+        run_comparison(config, [Objective.GLOBAL_INFONCE], [])
+    out = Path(config.out)
+    shared = load_trained(out / "shared_start")
+    assert shared.config.stages == (looking,)
+    assert shared.epochs_done == looking.epochs
+    for name in ("rra_vl", "global_infonce"):
+        variant = load_trained(out / name)
+        assert variant.config.stages == (still,)
+        for key, value in shared.model.localizer.state_dict().items():
+            if "running" not in key and "tracked" not in key:
+                assert torch.equal(value, variant.model.localizer.state_dict()[key]), key
+        assert variant.tokenizer.to_str() == shared.tokenizer.to_str()
+    with pytest.raises(ConfigError, match="no stage aligns images with reports"):
+        run_comparison(replace(config, stages=(looking,)), [], [])
 
 
 def test_a_loss_that_no_stage_uses_cannot_be_left_out(config: TrainConfig) -> None:
