@@ -155,6 +155,42 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class FusionWeights:
+    """What each of the four cosines between a query and a case counts; only their proportions matter.
+
+    Parameters
+    ----------
+    image_to_image, image_to_text : float
+        Of the query's image with the case's image, and with its report. Not below zero.
+    text_to_image, text_to_text : float
+        Of the query's text with the case's image, and with its report.
+    """
+
+    image_to_image: float
+    image_to_text: float
+    text_to_image: float
+    text_to_text: float
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How the cosines of images and texts make one score.
+
+    Parameters
+    ----------
+    conditioned : FusionWeights
+        Of queries about a region.
+    unconditioned : FusionWeights
+    data : str
+        In words: what the weights were tuned on.
+    """
+
+    conditioned: FusionWeights
+    unconditioned: FusionWeights
+    data: str
+
+
+@dataclass(frozen=True)
 class Engine:
     """A graph compiled for certain GPUs by a certain library.
 
@@ -242,6 +278,8 @@ class Manifest:
     finding_channels : tuple of str
         Findings whose odds, cell by cell, are the last channels of the feature map, in this order; empty
         where the model has none.
+    fusion : Fusion, optional
+        All four cosines count the same where there is none.
     engines : tuple of Engine
     signature : Signature, optional
         Over all the rest; absent from an unsigned bundle.
@@ -268,5 +306,6 @@ class Manifest:
     parity: tuple[FormParity, ...] = field(default=(), metadata=_OPTIONAL)
     calibration: Calibration | None = field(default=None, metadata=_OPTIONAL)
     finding_channels: tuple[str, ...] = field(default=(), metadata=_OPTIONAL)
+    fusion: Fusion | None = field(default=None, metadata=_OPTIONAL)
     engines: tuple[Engine, ...] = field(default=(), metadata=_OPTIONAL)
     signature: Signature | None = field(default=None, metadata=_OPTIONAL)

@@ -7,6 +7,8 @@ from edge_retrieve.runtime.bundle import (
     Calibration,
     Engine,
     FormParity,
+    Fusion,
+    FusionWeights,
     Graph,
     GraphForm,
     Precision,
@@ -54,6 +56,9 @@ def full(folder):
             parity=(FormParity(Precision.FP16, True, {"cosine": 0.9999}, {"cosine": 0.9995}),),
             calibration=Calibration("minmax", "200 synthetic phantoms", 200),
             finding_channels=("nodule", "mass"),
+            fusion=Fusion(
+                FusionWeights(0.3, 0.2, 0.3, 0.2), FusionWeights(0.25, 0.25, 0.25, 0.25), "200 synthetic phantoms"
+            ),
             engines=(
                 Engine(
                     "engine.plan", Graph.TEXT_ENCODER, Precision.FP16, "tensorrt-rtx", "1.2.0", ("8.9", "9.0")
