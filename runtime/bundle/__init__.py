@@ -12,6 +12,7 @@ from edge_retrieve.runtime.bundle.keys import (
 from edge_retrieve.runtime.bundle.loading import (
     DEMO_BUNDLE,
     Bundle,
+    calibrate_bundle,
     inspect_bundle,
     load_bundle,
     pack_bundle,
@@ -33,6 +34,7 @@ from edge_retrieve.runtime.bundle.manifest import (
     RoiAlign,
     Signature,
 )
+from edge_retrieve.runtime.bundle.score_curves import ScoreCalibration, ScoreCurve, Sides
 from edge_retrieve.runtime.bundle.signature import Trust, read_trust
 
 __all__ = [
@@ -52,10 +54,14 @@ __all__ = [
     "Precision",
     "PrecisionChoice",
     "RoiAlign",
+    "ScoreCalibration",
+    "ScoreCurve",
+    "Sides",
     "Signature",
     "SigningKey",
     "Trust",
     "TrustedKey",
+    "calibrate_bundle",
     "form_file",
     "generate_keys",
     "inspect_bundle",

@@ -10,6 +10,7 @@ from edge_retrieve.runtime.bundle.archive import default_cache, unpack_archive, 
 from edge_retrieve.runtime.bundle.keys import SigningKey
 from edge_retrieve.runtime.bundle.manifest import MANIFEST_NAME, Manifest
 from edge_retrieve.runtime.bundle.parsing import manifest_json
+from edge_retrieve.runtime.bundle.score_curves import ScoreCalibration
 from edge_retrieve.runtime.bundle.signature import Trust, identify, sign_manifest
 from edge_retrieve.runtime.bundle.verify import check_folder, hash_files, read_manifest_file
 from edge_retrieve.runtime.errors import BundleError
@@ -29,8 +30,8 @@ class Bundle:
         Its folder.
     manifest : Manifest
     bundle_id : str
-        SHA-256 hex digest of the manifest without its signature: it names every file's digest, hence all
-        contents.
+        SHA-256 hex digest of the manifest without its signature and the calibration of its scores: it names
+        every file's digest, hence all contents.
     signed_by : str
         Name of the trusted key that signed it; empty where it is unsigned, shipped with this package, or
         nobody asked.
@@ -120,13 +121,30 @@ def sign_bundle(folder: Path, key: SigningKey) -> Bundle:
     BundleError
         Where the folder holds no whole bundle.
     """
-    if folder.is_file():
-        raise BundleError(
-            "an archive is not signed in place",
-            where=str(folder),
-            remedy="Sign the folder it was packed from, or pack that with --key",
-        )
+    _refuse_archive(folder, "signed", "Sign the folder it was packed from, or pack that with --key")
     return _write_manifest(folder, sign_manifest(inspect_bundle(folder).manifest, key))
+
+
+def calibrate_bundle(folder: Path, calibration: ScoreCalibration, key: SigningKey | None = None) -> Bundle:
+    """Put a calibration of the scores into a bundle's manifest, in the place of any it had.
+
+    Its identifier stays, and so do the stores that were made with it.
+
+    Parameters
+    ----------
+    folder : Path
+    calibration : ScoreCalibration
+    key : SigningKey, optional
+        Signs the new manifest. Without, the bundle is unsigned: a signature it had was of another manifest.
+
+    Raises
+    ------
+    BundleError
+        Where the folder holds no whole bundle, or the calibration is none.
+    """
+    _refuse_archive(folder, "calibrated", "Calibrate the folder it was packed from, and pack that again")
+    manifest = replace(inspect_bundle(folder).manifest, score_calibration=calibration, signature=None)
+    return _write_manifest(folder, manifest if key is None else sign_manifest(manifest, key))
 
 
 def pack_bundle(folder: Path, out: Path, key: SigningKey | None = None) -> Bundle:
@@ -158,6 +176,11 @@ def pack_bundle(folder: Path, out: Path, key: SigningKey | None = None) -> Bundl
         raw = manifest_json(bundle.manifest)
     write_archive(bundle.path, out, bundle.manifest, raw)
     return bundle
+
+
+def _refuse_archive(folder: Path, done: str, remedy: str) -> None:
+    if folder.is_file():
+        raise BundleError(f"an archive is not {done} in place", where=str(folder), remedy=remedy)
 
 
 def _is_shipped(path: Path) -> bool:

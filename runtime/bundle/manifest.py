@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Annotated
 
 from edge_retrieve.runtime.anatomy import REGIONS
+from edge_retrieve.runtime.bundle.score_curves import ScoreCalibration
 
 SCHEMA_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -267,7 +268,7 @@ class Manifest:
         Measured figures, by name.
     thresholds : mapping of str to float
         Decision levels, such as ``box_score_flag`` (a box below it is doubtful) and ``abstain_below``
-        (no hit at or above this score: no sufficiently similar case).
+        (no hit at or above this score: no sufficiently similar case; while scores are not calibrated).
     files : mapping of str to str
         SHA-256 hex digest of every file but the manifest; filled in by `write_bundle`.
     schema_version : int
@@ -280,6 +281,8 @@ class Manifest:
         where the model has none.
     fusion : Fusion, optional
         All four cosines count the same where there is none.
+    score_calibration : ScoreCalibration, optional
+        Without it the scores say nothing of how sure a hit is.
     engines : tuple of Engine
     signature : Signature, optional
         Over all the rest; absent from an unsigned bundle.
@@ -307,5 +310,6 @@ class Manifest:
     calibration: Calibration | None = field(default=None, metadata=_OPTIONAL)
     finding_channels: tuple[str, ...] = field(default=(), metadata=_OPTIONAL)
     fusion: Fusion | None = field(default=None, metadata=_OPTIONAL)
+    score_calibration: ScoreCalibration | None = field(default=None, metadata=_OPTIONAL)
     engines: tuple[Engine, ...] = field(default=(), metadata=_OPTIONAL)
     signature: Signature | None = field(default=None, metadata=_OPTIONAL)

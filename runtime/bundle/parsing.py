@@ -89,10 +89,7 @@ def manifest_json(manifest: Manifest) -> bytes:
 
 
 def signed_content(raw: bytes, where: str) -> bytes:
-    """Return what a signature is over and the bundle's identifier is of: the manifest without signature.
-
-    Adding or replacing a signature leaves it as it is, so a store goes on with a bundle that was signed
-    meanwhile.
+    """Return what a signature is over: the manifest without signature.
 
     Raises
     ------
@@ -101,6 +98,22 @@ def signed_content(raw: bytes, where: str) -> bytes:
     """
     document = _read_json(raw, where)
     document.pop("signature", None)
+    return _canonical(document)
+
+
+def identified_content(raw: bytes, where: str) -> bytes:
+    """Return what a bundle's identifier is of: the manifest without signature and calibration of the scores.
+
+    Neither changes an embedding, so a store goes on with a bundle that was signed or calibrated meanwhile.
+
+    Raises
+    ------
+    BundleError
+        Where it is not JSON.
+    """
+    document = _read_json(raw, where)
+    for name in ("signature", "score_calibration"):
+        document.pop(name, None)
     return _canonical(document)
 
 

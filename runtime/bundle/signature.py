@@ -9,7 +9,13 @@ from pathlib import Path
 
 from edge_retrieve.runtime.bundle.keys import SigningKey, TrustedKey, read_trusted_keys
 from edge_retrieve.runtime.bundle.manifest import Manifest, Signature, SignatureAlgorithm
-from edge_retrieve.runtime.bundle.parsing import REMEDY, manifest_json, parse_manifest, signed_content
+from edge_retrieve.runtime.bundle.parsing import (
+    REMEDY,
+    identified_content,
+    manifest_json,
+    parse_manifest,
+    signed_content,
+)
 from edge_retrieve.runtime.bundle.verify import check_consistency
 from edge_retrieve.runtime.errors import BundleError
 
@@ -40,8 +46,8 @@ class Identity:
     ----------
     manifest : Manifest
     bundle_id : str
-        SHA-256 hex digest of the manifest without its signature: it names every file's digest, hence all
-        contents, and stays as it is when a bundle is signed.
+        SHA-256 hex digest of the manifest without its signature and the calibration of its scores: it names
+        every file's digest, hence all contents, and stays as it is when a bundle is signed or calibrated.
     signed_by : str
         Name of the trusted key that signed it; empty where none did, or nobody asked.
     """
@@ -70,7 +76,7 @@ def identify(raw: bytes, where: str, trust: Trust | None) -> Identity:
     manifest = parse_manifest(raw, where)
     check_consistency(manifest, where)
     signed_by = "" if trust is None else check_signature(manifest, raw, trust, where)
-    return Identity(manifest, hashlib.sha256(signed_content(raw, where)).hexdigest(), signed_by)
+    return Identity(manifest, hashlib.sha256(identified_content(raw, where)).hexdigest(), signed_by)
 
 
 def read_trust(trusted_keys: Path | str, allow_unsigned: bool) -> Trust:

@@ -79,7 +79,7 @@ def check_names(present: Iterable[str], manifest: Manifest, where: str) -> None:
 
 
 def check_consistency(manifest: Manifest, where: str) -> None:
-    """Raise `BundleError` where a manifest names a file it does not list, or one form twice."""
+    """Raise `BundleError` where a manifest names a file it lacks, one form twice, or a curve that is none."""
 
     def listed(file: str, role: str) -> None:
         if file not in manifest.files:
@@ -101,6 +101,9 @@ def check_consistency(manifest: Manifest, where: str) -> None:
                 remedy="Export the bundle again",
             )
         seen.add(key)
+    if manifest.score_calibration is not None:
+        for problem in manifest.score_calibration.problems():
+            raise BundleError(problem, where=where, remedy="Calibrate the bundle again")
 
 
 def _listing(folder: Path) -> list[str]:

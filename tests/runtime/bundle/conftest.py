@@ -13,6 +13,9 @@ from edge_retrieve.runtime.bundle import (
     GraphForm,
     Precision,
     RoiAlign,
+    ScoreCalibration,
+    ScoreCurve,
+    Sides,
     generate_keys,
     read_signing_key,
     write_bundle,
@@ -57,7 +60,16 @@ def full(folder):
             calibration=Calibration("minmax", "200 synthetic phantoms", 200),
             finding_channels=("nodule", "mass"),
             fusion=Fusion(
-                FusionWeights(0.3, 0.2, 0.3, 0.2), FusionWeights(0.25, 0.25, 0.25, 0.25), "200 synthetic phantoms"
+                FusionWeights(0.3, 0.2, 0.3, 0.2),
+                FusionWeights(0.25, 0.25, 0.25, 0.25),
+                "200 synthetic phantoms",
+            ),
+            score_calibration=ScoreCalibration(
+                "isotonic",
+                "200 synthetic phantoms",
+                0.2,
+                10,
+                (ScoreCurve(Sides.IMAGE, Sides.BOTH, True, 200, (-0.25, 0.5), (0.125, 0.75)),),
             ),
             engines=(
                 Engine(

@@ -13,7 +13,10 @@ from edge_retrieve.runtime.bundle import (
     DEMO_BUNDLE,
     FormParity,
     Precision,
+    Trust,
+    calibrate_bundle,
     inspect_bundle,
+    load_bundle,
     sign_bundle,
     write_bundle,
 )
@@ -152,9 +155,51 @@ def test_what_is_signed_is_the_manifest_without_the_signature(signed):
 
 
 def test_an_unsigned_manifest_is_its_own_canonical_form(full):
+    write_bundle(full.path, replace(full.manifest, score_calibration=None))
     raw = (full.path / MANIFEST).read_bytes()
     assert signed_content(raw, MANIFEST) == raw
     assert inspect_bundle(full.path).bundle_id == hashlib.sha256(raw).hexdigest()
+
+
+def test_a_calibrated_bundle_is_the_same_bundle_and_another_text_to_sign(full, key):
+    calibration = full.manifest.score_calibration
+    plain = write_bundle(full.path, replace(full.manifest, score_calibration=None))
+    sign_bundle(full.path, key)
+    calibrated = calibrate_bundle(full.path, calibration)
+    assert calibrated.bundle_id == plain.bundle_id == full.bundle_id
+    assert calibrated.manifest == replace(plain.manifest, score_calibration=calibration)
+    raw = (full.path / MANIFEST).read_bytes()
+    assert json.loads(signed_content(raw, MANIFEST))["score_calibration"]["method"] == "isotonic"
+    resigned = calibrate_bundle(full.path, replace(calibration, hits=5), key)
+    assert resigned.manifest.score_calibration.hits == 5
+    assert load_bundle(full.path, Trust((key.trusted,))).signed_by == key.trusted.name
+    document = json.loads((full.path / MANIFEST).read_text())
+    document["score_calibration"]["hits"] = 10
+    (full.path / MANIFEST).write_text(json.dumps(document))
+    with pytest.raises(BundleError, match="altered after signing"):
+        load_bundle(full.path, Trust((key.trusted,)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scores": (0.5, 0.5)}, "scores that do not rise"),
+        ({"scores": (0.5,)}, "1 scores and 2 probabilities"),
+        ({"scores": (), "probabilities": ()}, "0 scores and 0 probabilities"),
+        ({"probabilities": (0.5, 0.25)}, "probabilities that fall"),
+        ({"probabilities": (0.5, 1.5)}, "a probability that is none"),
+    ],
+)
+def test_a_curve_that_is_none_is_refused(full, change, message):
+    calibration = full.manifest.score_calibration
+    (curve,) = calibration.curves
+    with pytest.raises(BundleError, match=message):
+        calibrate_bundle(full.path, replace(calibration, curves=(replace(curve, **change),)))
+    with pytest.raises(BundleError, match="stands twice"):
+        calibrate_bundle(full.path, replace(calibration, curves=(curve, curve)))
+    with pytest.raises(BundleError, match="share of unanswerable queries, 1,"):
+        calibrate_bundle(full.path, replace(calibration, unanswerable=1.0))
+    assert inspect_bundle(full.path).manifest == full.manifest
 
 
 def test_a_parity_result_is_true_or_false():
