@@ -24,9 +24,9 @@ from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.bundle import inspect_bundle
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
 from edge_retrieve.runtime.errors import EdgeRetrieveError
-from edge_retrieve.runtime.hits import Query
 from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.preprocess import find_inputs, load_radiograph
+from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
 from edge_retrieve.train.evaluate.regions import SIDES, LungScore, evaluate_regions, read_cases

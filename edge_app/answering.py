@@ -7,7 +7,7 @@ from edge_retrieve.edge_app.reading import ReadImage
 from edge_retrieve.edge_app.wire import Json, result_json, study_json
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.errors import QueryError
-from edge_retrieve.runtime.hits import Query, RetrievalResult
+from edge_retrieve.runtime.hits import RetrievalResult
 from edge_retrieve.runtime.preprocess.types import Flag
 
 # Of each hit's study, what a page needs besides the evidence.
@@ -38,13 +38,12 @@ def answer(workspace: Workspace, question: Question, image: ReadImage | None) ->
 
 def _search(workspace: Workspace, question: Question, image: ReadImage | None) -> RetrievalResult:
     if question.study is not None:
-        return workspace.retriever.query_study(
-            question.study, regions=question.regions, boxes=question.boxes, text=question.text, k=question.k
-        )
-    if image is not None and Flag.LATERAL_VIEW in image.radiograph.flags:
+        return workspace.retriever.query_study(question.study, question.query)
+    if image is None:
+        return workspace.retriever.query(question.query)
+    if Flag.LATERAL_VIEW in image.radiograph.flags:
         raise QueryError(
             "the query image is a lateral view", where="upload", remedy="Ask with a frontal (PA or AP) image"
         )
-    query = Query(text=question.text, regions=question.regions, boxes=question.boxes, k=question.k)
     # Encoded when it came; a query only searches.
-    return workspace.retriever.query(query, encoding=image.encoding if image else None)
+    return workspace.retriever.query(question.query, encoding=image.encoding, radiograph=image.radiograph)

@@ -23,7 +23,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge_retrieve.edge_app.answering import answer
-from edge_retrieve.edge_app.asking import form_document, read_question
+from edge_retrieve.edge_app.asking import read_question
+from edge_retrieve.edge_app.forms import form_document
 from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit
 from edge_retrieve.edge_app.problems import on_error
 from edge_retrieve.edge_app.reading import ReadImage, read_upload

@@ -1,19 +1,41 @@
-"""Requests to the query interface: from JSON or a form to a checked question."""
+"""Requests to the query interface: from JSON to a checked question."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+from edge_retrieve.edge_app.fields import (
+    check_names,
+    choice,
+    finite,
+    flag,
+    items,
+    number,
+    text,
+    texts,
+    whole,
+)
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.anatomy.names import region_named
+from edge_retrieve.runtime.bundle import FusionWeights
 from edge_retrieve.runtime.errors import QueryError
+from edge_retrieve.runtime.filters import Filters, date_named, view_named
+from edge_retrieve.runtime.findings.names import finding_named
+from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.query import BOTH, Combine, Query
 
 _DEFAULT_K = 10
-_KEYS = {"study", "upload", "text", "regions", "boxes", "k"}
+_LAST_RANK = 10_000
+_KEYS = {
+    "study", "upload", "text", "regions", "boxes", "combine", "sides", "fusion", "filters", "same_patient",
+    "one_per_patient", "k", "offset", "min_score",
+}  # fmt: skip
 _LONGEST_TEXT = 20_000  # characters
+_LONGEST_NAME = 1_000  # characters
+FILTER_NAMES = tuple(each.name for each in fields(Filters))
+_FUSION_NAMES = tuple(each.name for each in fields(FusionWeights))
 
 
 @dataclass(frozen=True)
@@ -24,19 +46,13 @@ class Question:
     ----------
     study, upload : str or None
         The query image: a stored study or an upload; at most one.
-    text : str or None
-    regions : tuple of Region
-    boxes : tuple of Box
-        Pixels of the query image as displayed.
-    k : int
+    query : Query
+        The rest; its boxes are in pixels of the query image as displayed.
     """
 
     study: str | None
     upload: str | None
-    text: str | None
-    regions: tuple[Region, ...]
-    boxes: tuple[Box, ...]
-    k: int
+    query: Query
 
 
 def read_question(document: object, max_hits: int) -> Question:
@@ -45,7 +61,7 @@ def read_question(document: object, max_hits: int) -> Question:
     Parameters
     ----------
     document : object
-        As decoded from JSON: ``study`` or ``upload``, ``text``, ``regions``, ``boxes``, ``k``.
+        As decoded from JSON; docs/http-api.md lists its entries.
     max_hits : int
         Largest `k` allowed.
 
@@ -54,30 +70,30 @@ def read_question(document: object, max_hits: int) -> Question:
     QueryError
         Where an entry is unknown, of the wrong kind or out of bounds.
     """
-    if not isinstance(document, Mapping):
-        raise QueryError("the request is not a JSON object", where="request body")
-    unknown = sorted(set(map(str, document)) - _KEYS)
-    if unknown:
-        raise QueryError(
-            f"unknown entries {', '.join(unknown)}", where="request body", remedy=f"Known are {sorted(_KEYS)}"
-        )
-    study, upload = _text(document, "study"), _text(document, "upload")
+    asked = check_names(document, _KEYS, "request body")
+    study, upload = text(asked, "study", _LONGEST_NAME), text(asked, "upload", _LONGEST_NAME)
     if study and upload:
         raise QueryError("a query has one image", where="study, upload", remedy="Leave one of them out")
-    text = _text(document, "text")
-    if text is not None and len(text) > _LONGEST_TEXT:
-        raise QueryError(f"the text is longer than {_LONGEST_TEXT} characters", where="text")
-    k = document.get("k", _DEFAULT_K)
-    if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= max_hits:
-        raise QueryError(f"{k!r} is no number of cases", where="k", remedy=f"Give 1 to {max_hits}")
-    return Question(
-        study=study,
-        upload=upload,
-        text=text,
-        regions=tuple(dict.fromkeys(region_named(str(name)) for name in _items(document, "regions"))),
-        boxes=tuple(read_box(box) for box in _items(document, "boxes")),
-        k=k,
+    regions = _regions(items(asked, "regions"))
+    boxes = [_weighted(item, "box") for item in items(asked, "boxes")]
+    weights = (*regions.values(), *(weight for _, weight in boxes))
+    query = Query(
+        text=text(asked, "text", _LONGEST_TEXT),
+        regions=tuple(regions),
+        boxes=tuple(read_box(box) for box, _ in boxes),
+        weights=() if set(weights) <= {1.0} else weights,
+        combine=choice(Combine, asked.get("combine", Combine.WEIGHTED.value), "combine"),
+        sides=tuple(choice(Modality, side, "sides") for side in dict.fromkeys(texts(asked, "sides"))) or BOTH,
+        fusion=_fusion(asked.get("fusion")),
+        filters=_filters(asked.get("filters")),
+        same_patient=flag(asked, "same_patient"),
+        one_per_patient=flag(asked, "one_per_patient"),
+        k=whole(asked, "k", _DEFAULT_K, (1, max_hits)),
+        offset=whole(asked, "offset", 0, (0, _LAST_RANK)),
+        min_score=number(asked, "min_score"),
     )
+    query.check()
+    return Question(study, upload, query)
 
 
 def read_box(edges: object) -> Box:
@@ -89,61 +105,45 @@ def read_box(edges: object) -> Box:
     raise QueryError(f"{edges!r} is no box", where="boxes", remedy="Give [x1, y1, x2, y2] in pixels")
 
 
-def form_document(fields: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """Return a form's fields as the document `read_question` takes.
-
-    ``regions``, ``regions[]`` and ``region`` may be repeated, and so may the boxes, each written
-    ``x1,y1,x2,y2``; ``regions`` and ``boxes`` may also be one JSON list.
-    """
-    document: dict[str, object] = {}
-    lists: dict[str, list[object]] = {"regions": [], "boxes": []}
-    for name, value in fields:
-        name = {"region": "regions", "box": "boxes"}.get(name.removesuffix("[]"), name.removesuffix("[]"))
-        if name in lists:
-            lists[name] += _listed(name, value)
-        elif value:
-            document[name] = _number(value) if name == "k" else value
-    return document | lists
+def _weighted(item: object, name: str) -> tuple[object, float]:
+    """Return a region or a box, and its weight: either it stands alone, or in an object beside its weight."""
+    if not isinstance(item, Mapping):
+        return item, 1.0
+    entry = check_names(item, {name, "weight"}, name)
+    weight = finite(entry.get("weight", 1.0), "weight")
+    if weight <= 0:
+        raise QueryError(f"the weight {weight:g} is not above zero", where="weight")
+    return entry.get(name), weight
 
 
-def _listed(name: str, value: str) -> list[object]:
-    if not value.strip():
-        return []
-    if value.lstrip().startswith("["):
-        try:
-            listed = json.loads(value)
-        except ValueError as error:
-            raise QueryError(f"this is not a JSON list ({error})", where=name) from error
-        if name == "boxes" and listed and not isinstance(listed[0], list):
-            return [listed]
-        return list(listed)
-    if name == "boxes":
-        return [[_float(edge) for edge in value.split(",")]]
-    return [value]
+def _regions(listed: Sequence[object]) -> dict[Region, float]:
+    found: dict[Region, float] = {}
+    for item in listed:
+        name, weight = _weighted(item, "region")
+        found.setdefault(region_named(str(name)), weight)
+    return found
 
 
-def _float(text: str) -> object:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _number(text: str) -> object:
-    return int(text) if text.strip().isdecimal() else text
-
-
-def _text(document: Mapping[str, object], name: str) -> str | None:
-    value = document.get(name)
-    if value is None:
+def _fusion(document: object) -> FusionWeights | None:
+    if document is None:
         return None
-    if not isinstance(value, str):
-        raise QueryError(f"{value!r} is no text", where=name)
-    return value if value.strip() else None
+    weights = check_names(document, _FUSION_NAMES, "fusion")
+    return FusionWeights(**{name: finite(weights.get(name, 0.0), f"fusion.{name}") for name in _FUSION_NAMES})
 
 
-def _items(document: Mapping[str, object], name: str) -> list[object]:
-    value = document.get(name, [])
-    if not isinstance(value, list):
-        raise QueryError(f"{value!r} is no list", where=name)
-    return value
+def _filters(document: object) -> Filters:
+    if document is None:
+        return Filters()
+    asked = check_names(document, FILTER_NAMES, "filters")
+    dates = [text(asked, name, _LONGEST_NAME) for name in ("date_from", "date_to")]
+    date_from, date_to = (date_named(date) if date else "" for date in dates)
+    return Filters(
+        findings=tuple(finding_named(name) for name in texts(asked, "findings")),
+        sexes=tuple(sex.strip().upper() for sex in texts(asked, "sexes")),
+        age_from=number(asked, "age_from"),
+        age_to=number(asked, "age_to"),
+        date_from=date_from,
+        date_to=date_to,
+        views=tuple(view_named(name) for name in texts(asked, "views")),
+        exclude_patients=tuple(texts(asked, "exclude_patients")),
+    )

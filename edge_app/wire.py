@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.encoder import ImageEncoding
-from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
+from edge_retrieve.runtime.hits import Hit, Mismatch, RegionMatch, RetrievalResult
 from edge_retrieve.runtime.preprocess.types import Radiograph
 from edge_retrieve.runtime.reports import ParsedReport
 from edge_retrieve.runtime.store import StoredImage, StudyRecord, StudySummary
@@ -32,6 +33,19 @@ def match_json(match: RegionMatch) -> Json:
         "finding": None if match.finding is None else match.finding.value,
         "laterality": None if match.laterality is None else match.laterality.value,
         "box": box_json(match.box),
+        "image_score": _rounded(match.image_score),
+        "text_score": _rounded(match.text_score),
+        "drawn": box_json(match.drawn),
+        "mismatch": None if match.mismatch is None else mismatch_json(match.mismatch),
+    }
+
+
+def mismatch_json(mismatch: Mismatch) -> Json:
+    """Return what a hit's report states where, or as, it was not asked for."""
+    return {
+        "kind": mismatch.kind.value,
+        "finding": mismatch.finding.value,
+        "region": None if mismatch.region is None else mismatch.region.value,
     }
 
 
@@ -50,10 +64,14 @@ def hit_json(hit: Hit, rank: int) -> Json:
 def result_json(result: RetrievalResult) -> Json:
     """Return the answer to a query."""
     return {
-        "hits": [hit_json(hit, rank) for rank, hit in enumerate(result.hits, 1)],
+        "hits": [hit_json(hit, rank) for rank, hit in enumerate(result.hits, result.offset + 1)],
         "regions": [region.value for region in result.regions],
         "query_boxes": [{"region": region.value, "box": box_json(box)} for region, box in result.query_boxes],
         "abstained": result.abstained,
+        "offset": result.offset,
+        "more": result.more,
+        "set_apart": result.set_apart,
+        "fusion": None if result.weights is None else asdict(result.weights),
     }
 
 
@@ -127,6 +145,10 @@ def encoding_json(radiograph: Radiograph, encoding: ImageEncoding) -> Json:
 def iso_date(date: str) -> str:
     """Return ``YYYY-MM-DD`` for DICOM's ``YYYYMMDD``; anything else as it is."""
     return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)
 
 
 def _image_json(image: StoredImage | None) -> Json:

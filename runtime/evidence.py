@@ -5,35 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import Laterality, Region
+from edge_retrieve.runtime.agreement import agreement
+from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import UnknownStudyError
-from edge_retrieve.runtime.findings import Assertion, Finding
+from edge_retrieve.runtime.findings import Assertion
 from edge_retrieve.runtime.hits import Hit, RegionMatch
-from edge_retrieve.runtime.reports import Sentence
-from edge_retrieve.runtime.search import Probe, Ranked
+from edge_retrieve.runtime.probe import Probe
+from edge_retrieve.runtime.reports import ParsedReport, Sentence
+from edge_retrieve.runtime.search import Ranked
 from edge_retrieve.runtime.store import Store, StudyRecord
 
+FloatArray = npt.NDArray[np.float32]
 
-def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe]) -> tuple[Hit, ...]:
-    """Return ranked studies with their evidence from the store."""
+
+def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe], asked: ParsedReport) -> tuple[Hit, ...]:
+    """Return ranked studies with their evidence from the store.
+
+    Parameters
+    ----------
+    store : Store
+    ranked : Ranked
+    probes : sequence of Probe
+        That the studies were ranked for.
+    asked : ParsedReport
+        What the query's text says, or the report of the study that asks; no sentences where there is none.
+    """
     hits = []
-    for number, score, row in zip(ranked.studies, ranked.scores, ranked.by_probe, strict=True):
+    for rank, number in enumerate(ranked.studies):
         try:
             record = store.study(store.study_id(int(number)))
         except UnknownStudyError:
             continue  # deleted since it was found
         matches = [
-            _match(record, probe.region, float(value))
-            for probe, value in zip(probes, row, strict=True)
-            if not np.isnan(value)
+            _match(record, probe, float(score), ranked.by_side[rank, column], asked)
+            for column, (probe, score) in enumerate(zip(probes, ranked.by_probe[rank], strict=True))
+            if not np.isnan(score)
         ]
         matches.sort(key=lambda match: -match.score)
         hits.append(
             Hit(
                 study=record.study,
                 patient=record.patient,
-                score=float(score),
+                score=float(ranked.scores[rank]),
                 regions=tuple(matches),
                 sentences=_sentences(record, [match.region for match in matches]),
             )
@@ -41,26 +56,26 @@ def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe]) -> tuple[Hi
     return tuple(hits)
 
 
-def _match(record: StudyRecord, region: Region | None, score: float) -> RegionMatch:
-    finding, side = _finding(record, region)
+def _match(
+    record: StudyRecord, probe: Probe, score: float, by_side: FloatArray, asked: ParsedReport
+) -> RegionMatch:
+    region = probe.region
+    found = agreement(record.parsed, region, asked)
     image = record.images[0] if record.images else None
     boxes = image.boxes if image is not None else ()
+    stated_side = found.regions[0].laterality if found.regions else None
+    image_score, text_score = (None if np.isnan(part) else float(part) for part in by_side)
     return RegionMatch(
         region=region,
         score=score,
         box=boxes[region.position] if region is not None and boxes else None,
-        finding=finding,
-        laterality=side if region is None else region.laterality,
+        finding=found.finding,
+        laterality=stated_side if region is None else region.laterality,
+        image_score=image_score,
+        text_score=text_score,
+        drawn=probe.box,
+        mismatch=found.mismatch,
     )
-
-
-def _finding(record: StudyRecord, region: Region | None) -> tuple[Finding | None, Laterality | None]:
-    """Return the first finding stated as present in a region (or anywhere), and the side it is on."""
-    for sentence in record.parsed.sentences:
-        for mention in sentence.mentions:
-            if mention.assertion is Assertion.PRESENT and (region is None or region in mention.regions):
-                return mention.finding, mention.regions[0].laterality if mention.regions else None
-    return None, None
 
 
 def _sentences(record: StudyRecord, regions: Sequence[Region | None]) -> tuple[str, ...]:

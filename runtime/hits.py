@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 from edge_retrieve.runtime.anatomy import Box, Laterality, Region
+from edge_retrieve.runtime.bundle import FusionWeights
 from edge_retrieve.runtime.findings import Finding
 
 
@@ -17,29 +17,30 @@ class Modality(str, Enum):
     TEXT = "text"
 
 
+class MismatchKind(str, Enum):
+    """In what a hit's report differs from what was asked."""
+
+    OTHER_SIDE = "other side"
+    OTHER_REGION = "other region"
+    OTHER_FINDING = "other finding"
+
+
 @dataclass(frozen=True)
-class Query:
-    """A question to the archive: an image, a text, or both, with or without a place.
+class Mismatch:
+    """Something a hit's report states where, or as, it was not asked for.
 
     Parameters
     ----------
-    image : Path, optional
-        The X-ray file.
-    text : str, optional
-        Report text or a phrase.
-    regions : tuple of Region
-        The suspicious regions; empty with no `boxes` means unconditioned.
-    boxes : tuple of Box
-        Boxes drawn by a person, in pixels of the image as displayed. Need an image.
-    k : int
-        Number of hits wanted.
+    kind : MismatchKind
+    finding : Finding
+        As the hit's report states it.
+    region : Region or None
+        Where it states it; None where it does not say.
     """
 
-    image: Path | None = None
-    text: str | None = None
-    regions: tuple[Region, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    k: int = 10
+    kind: MismatchKind
+    finding: Finding
+    region: Region | None
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,21 @@ class RegionMatch:
     region : Region or None
         The region compared; None stands for the whole image.
     score : float
-        Cosine similarity in this region, -1 to 1, averaged over the modalities compared.
+        The fused score in this region: the weighted mean of the two below.
     box : Box or None
         The region's box on the hit's image, pixels.
     finding : Finding or None
-        The first finding that the hit's report states as present there, if any.
+        The finding that the hit's report states as present there: one that was asked for if it states one,
+        else the first.
     laterality : Laterality or None
+        Of the region; unconditioned, of the place where the report states the finding.
+    image_score, text_score : float or None
+        Likeness of the query to the hit's image here, and to what its report says of this region; None where
+        it has none, or that side was not searched.
+    drawn : Box or None
+        The box on the query's image that was compared, where a person drew one.
+    mismatch : Mismatch or None
+        None also where the report states no finding at all.
     """
 
     region: Region | None
@@ -64,6 +74,10 @@ class RegionMatch:
     box: Box | None
     finding: Finding | None
     laterality: Laterality | None
+    image_score: float | None = None
+    text_score: float | None = None
+    drawn: Box | None = None
+    mismatch: Mismatch | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,7 @@ class Hit:
     patient : str
         The patient's identifier.
     score : float
-        Fused cosine similarity, -1 to 1.
+        Fused over images, texts and regions (`runtime.fusion`).
     regions : tuple of RegionMatch
         Best matching region first.
     sentences : tuple of str
@@ -104,9 +118,21 @@ class RetrievalResult:
         Where the model sees the searched regions on the query image; empty for a text query.
     abstained : bool
         True where no case is similar enough to be shown as one.
+    offset : int
+        Hits passed over; the first one's rank is one more.
+    more : bool
+        Whether there is a next page.
+    set_apart : int
+        Studies left out because they are the query's own or its patient's.
+    weights : FusionWeights or None
+        What images and texts counted.
     """
 
     hits: tuple[Hit, ...]
     regions: tuple[Region, ...]
     query_boxes: tuple[tuple[Region, Box], ...]
     abstained: bool
+    offset: int = 0
+    more: bool = False
+    set_apart: int = 0
+    weights: FusionWeights | None = None

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
+from edge_retrieve.runtime.aims import Aim, aims_of
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
-from edge_retrieve.runtime.anatomy.names import region_named
+from edge_retrieve.runtime.bundle import FusionWeights
 from edge_retrieve.runtime.encoder import Encoder, FloatArray, ImageEncoding
 from edge_retrieve.runtime.errors import QueryError, StoreError
 from edge_retrieve.runtime.evidence import make_hits
-from edge_retrieve.runtime.hits import Modality, Query, RetrievalResult
+from edge_retrieve.runtime.fusion import asked_of, check_weights, weights_for
+from edge_retrieve.runtime.hits import Modality, RetrievalResult
 from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.own_studies import own_studies
 from edge_retrieve.runtime.preprocess import load_radiograph
-from edge_retrieve.runtime.preprocess.types import Flag, FloatImage
-from edge_retrieve.runtime.reports import parse_report, text_by_region
-from edge_retrieve.runtime.search import BOTH, Probe, Ranked, search
-from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph
+from edge_retrieve.runtime.probe import Probe
+from edge_retrieve.runtime.query import BOTH, Query
+from edge_retrieve.runtime.reports import ParsedReport, parse_report, text_by_region
+from edge_retrieve.runtime.search import search
+from edge_retrieve.runtime.store import Store, StudyRecord
 
-# A drawn box belongs to regions that hold at least half of it, and among those to the best overlapping
-# one and to any that overlaps nearly as well.
-_CONTAINED = 0.5
-_NEARLY = 0.8
+# Embeddings by place, None for the whole.
+_Vectors = Mapping[Region | None, FloatArray]
+_SILENT = ParsedReport(())
 
 
 class Retriever:
@@ -54,54 +59,46 @@ class Retriever:
         self._store = store
         self._encoder = encoder
         self._index = index or Index(store)
+        self._fusion = encoder.bundle.manifest.fusion
         self._abstain_below = encoder.bundle.manifest.thresholds.get("abstain_below")
 
     def query(
-        self,
-        query: Query,
-        *,
-        modalities: Sequence[Modality] = BOTH,
-        encoding: ImageEncoding | None = None,
+        self, query: Query, *, encoding: ImageEncoding | None = None, radiograph: Radiograph | None = None
     ) -> RetrievalResult:
         """Answer a query by image, text or both.
+
+        Studies of the image's patient are no hits, unless asked for: the patient whom the file names, and the
+        one of a stored study that holds the same image.
 
         Parameters
         ----------
         query : Query
-        modalities : sequence of Modality
-            Which sides of the archive are searched.
         encoding : ImageEncoding, optional
             Of the query's image, where the caller has it already; the file is not read then.
+        radiograph : Radiograph, optional
+            What the caller read of that image; its pixels are not needed.
 
         Raises
         ------
         QueryError
-            Where the query is empty, names an unknown region, has boxes without an image or outside of
-            it, or a `k` below 1, or its image is a lateral view.
+            Where the query is empty, contradicts itself, names an unknown region, has boxes without an image
+            or outside of it, or its image is a lateral view.
         PixelError
             Where the image cannot be read.
         """
+        query.check()
         if encoding is None and query.image is not None:
-            encoding = self._encode_file(query)
+            encoding, radiograph = self._encode_file(query)
         if encoding is None and query.text is None:
             raise QueryError("the query is empty", remedy="Give an image, a text, or both")
-        vectors: dict[Region | None, FloatArray] = {}
+        own = own_studies(self._store, radiograph, query.same_patient) if radiograph is not None else ()
+        images: dict[Region | None, FloatArray] = {}
         if encoding is not None:
-            vectors = dict(zip(REGIONS, encoding.regions, strict=True))
-            vectors[None] = encoding.global_embedding
-        return self._answer(query, vectors, encoding, modalities, frozenset())
+            images = {**dict(zip(REGIONS, encoding.regions, strict=True)), None: encoding.global_embedding}
+        return self._answer(query, images, {}, encoding, own, _SILENT)
 
     def query_study(
-        self,
-        study: str,
-        *,
-        text: str | None = None,
-        regions: Sequence[Region] = (),
-        boxes: Sequence[Box] = (),
-        k: int = 10,
-        modalities: Sequence[Modality] = BOTH,
-        query_modalities: Sequence[Modality] = (Modality.IMAGE,),
-        same_patient: bool = False,
+        self, study: str, query: Query | None = None, *, asked_with: Sequence[Modality] = (Modality.IMAGE,)
     ) -> RetrievalResult:
         """Answer a query by a stored study, which is never its own hit.
 
@@ -109,14 +106,10 @@ class Retriever:
         ----------
         study : str
             The study's identifier.
-        text : str, optional
-            Asked for in addition.
-        regions, boxes, k, modalities
-            As in `query`; boxes are in pixels of the study's image as displayed.
-        query_modalities : sequence of Modality
+        query : Query, optional
+            What else is asked, without an image; its boxes are in pixels of the study's image as displayed.
+        asked_with : sequence of Modality
             Which of the study's own embeddings ask. Its report stands in where it has no searched image.
-        same_patient : bool
-            Whether other studies of the same patient may be hits.
 
         Raises
         ------
@@ -125,48 +118,38 @@ class Retriever:
         QueryError
             As in `query`, and where the study has nothing to ask with.
         """
+        query = query or Query()
+        query.check()
         record = self._store.study(study)
         image = next((image for image in record.images if image.indexed), None)
         encoding = None
-        if boxes and image is not None:
+        if query.boxes and image is not None:
             # The feature map is not kept: it is computed again from the stored picture.
             pixels = _read_preview(self._store.preview(study))
             encoding = self._encoder.encode_image(pixels)
-            scale = pixels.shape[1] / image.width, pixels.shape[0] / image.height
-            boxes = [Box(b.x1 * scale[0], b.y1 * scale[1], b.x2 * scale[0], b.y2 * scale[1]) for b in boxes]
-        own = [self._store.study_vectors(study, modality) for modality in query_modalities]
-        if not any(own):
-            own = [self._store.study_vectors(study, Modality.TEXT)]
-        vectors = {
-            place: _mean([known[place] for known in own if place in known])
-            for place in {place for known in own for place in known}
-        }
-        if not vectors and text is None:
+            query = replace(query, boxes=_scaled(query.boxes, pixels, image.width, image.height))
+        images, texts = (
+            self._store.study_vectors(study, modality) if modality in asked_with else {}
+            for modality in (Modality.IMAGE, Modality.TEXT)
+        )
+        if not images and not texts:
+            texts = self._store.study_vectors(study, Modality.TEXT)
+        if not images and not texts and query.text is None:
             raise QueryError(
                 f"the study '{study}' has neither a searched image nor a report", remedy="Ask with another"
             )
-        exclude = frozenset({self._store.study_number(study)})
-        if not same_patient:
-            exclude |= self._store.patient_numbers(record.patient)
-        query = Query(text=text, regions=tuple(regions), boxes=tuple(boxes), k=k)
-        result = self._answer(query, vectors, encoding, modalities, exclude)
+        own = self._own(record, query.same_patient)
+        result = self._answer(query, images, texts, encoding, own, record.parsed)
         if image is None:
             return result
         seen = tuple((region, image.boxes[region.position]) for region in result.regions)
-        return RetrievalResult(result.hits, result.regions, seen, result.abstained)
+        return replace(result, query_boxes=seen)
 
-    def search(
-        self,
-        probes: Sequence[Probe],
-        k: int,
-        *,
-        modalities: Sequence[Modality] = BOTH,
-        exclude: frozenset[int] = frozenset(),
-    ) -> Ranked:
-        """Rank studies for embeddings computed elsewhere; see `runtime.search.search`."""
-        return search(self._index, probes, k, modalities=modalities, exclude=exclude)
+    def _own(self, record: StudyRecord, same_patient: bool) -> frozenset[int]:
+        itself = frozenset({self._store.study_number(record.study)})
+        return itself if same_patient else itself | self._store.patient_numbers(record.patient)
 
-    def _encode_file(self, query: Query) -> ImageEncoding:
+    def _encode_file(self, query: Query) -> tuple[ImageEncoding, Radiograph]:
         assert query.image is not None
         radiograph = load_radiograph(query.image)
         if Flag.LATERAL_VIEW in radiograph.flags:
@@ -175,45 +158,92 @@ class Retriever:
                 where=str(query.image),
                 remedy="Ask with a frontal (PA or AP) image",
             )
-        return self._encoder.encode_image(radiograph.pixels)
+        return self._encoder.encode_image(radiograph.pixels), radiograph
 
     def _answer(
         self,
         query: Query,
-        vectors: dict[Region | None, FloatArray],
+        images: _Vectors,
+        texts: _Vectors,
         encoding: ImageEncoding | None,
-        modalities: Sequence[Modality],
-        exclude: frozenset[int],
+        own: Collection[int],
+        report: ParsedReport,
     ) -> RetrievalResult:
-        _check(query, encoding, modalities)
-        vectors = dict(vectors)
-        places: list[Region | None] = [region_named(name) for name in query.regions]
-        for box in query.boxes:
-            assert encoding is not None
-            (vector,) = self._encoder.encode_boxes(encoding, [box])
-            for region in _regions_of(box, encoding):
-                # What a person drew goes before where the model sees the region.
-                vectors[region] = vector
-                places.append(region)
-        places = list(dict.fromkeys(places)) or [None]
-        texts = self._encode_text(query.text, places) if query.text is not None else {}
-        probes = [
-            Probe(place, _mean([known[place] for known in (vectors, texts) if place in known]))
-            for place in places
-            if place in vectors or place in texts
-        ]
-        ranked = self.search(probes, query.k, modalities=modalities, exclude=exclude)
-        hits = make_hits(self._store, ranked, probes)
+        """Search for what images and texts show in the places asked for.
+
+        `report` is the asking study's own.
+        """
+        aims = aims_of(query, encoding)
+        asked = report if query.text is None else parse_report(query.text)
+        probes, weights = self._probes(query, aims, images, texts, encoding)
+        last = query.offset + query.k
+        ranked = search(
+            self._index,
+            probes,
+            last + 1,  # one more tells whether there is a next page
+            modalities=query.sides,
+            combine=query.combine,
+            exclude=own,
+            allowed=self._store.matching(query.filters) if query.filters else None,
+            patients_of=self._store.patients_of if query.one_per_patient else None,
+        )
+        best = float(ranked.scores[0]) if len(ranked.scores) else None
+        if query.min_score is not None:
+            ranked = ranked.at(ranked.scores >= query.min_score)
+        hits = make_hits(self._store, ranked.at(slice(query.offset, last)), probes, asked)
         floor = self._abstain_below
-        regions = tuple(place for place in places if place is not None)
+        regions = tuple(dict.fromkeys(aim.region for aim in aims if aim.region is not None))
         return RetrievalResult(
             hits=hits,
             regions=regions,
             query_boxes=()
             if encoding is None
             else tuple((region, encoding.boxes[region.position]) for region in regions),
-            abstained=not hits or (floor is not None and hits[0].score < floor),
+            abstained=best is None or (floor is not None and best < floor),
+            offset=query.offset,
+            more=len(ranked.studies) > last,
+            set_apart=len(own),
+            weights=weights,
         )
+
+    def _probes(
+        self,
+        query: Query,
+        aims: Sequence[Aim],
+        images: _Vectors,
+        texts: _Vectors,
+        encoding: ImageEncoding | None,
+    ) -> tuple[list[Probe], FusionWeights]:
+        """Return what is searched for in each place where the query has something to show or to say."""
+        weights = query.fusion or weights_for(self._fusion, conditioned=aims[0].region is not None)
+        check_weights(weights)
+        boxes = list(dict.fromkeys(aim.box for aim in aims if aim.box is not None))
+        drawn: dict[Box, FloatArray] = {}
+        if encoding is not None and boxes:
+            drawn = dict(zip(boxes, self._encoder.encode_boxes(encoding, boxes), strict=True))
+        said = {} if query.text is None else self._encode_text(query.text, [aim.region for aim in aims])
+        probes, counting = [], True
+        for aim in aims:
+            # What a person drew goes before where the model sees the region.
+            image = images.get(aim.region) if aim.box is None else drawn[aim.box]
+            spoken = [known[aim.region] for known in (texts, said) if aim.region in known]
+            text = np.asarray(np.mean(spoken, axis=0), dtype=np.float32) if spoken else None
+            if image is None and text is None:
+                continue
+            (of_images, first), (of_reports, second) = (asked_of(side, weights, image, text) for side in BOTH)
+            vector = of_reports if of_images is None else of_images
+            counting = any(
+                share > 0 for side, share in zip(BOTH, (first, second), strict=True) if side in query.sides
+            )
+            if vector is not None and counting:
+                probes.append(Probe(aim.region, vector, of_reports, (first, second), aim.weight, aim.box))
+        if not counting:
+            raise QueryError(
+                "nothing that this query asks counts in the score",
+                where="fusion",
+                remedy="Give the query's image or text a weight with a side that is searched",
+            )
+        return probes, weights
 
     def _encode_text(self, text: str, places: Sequence[Region | None]) -> dict[Region | None, FloatArray]:
         """Embed, per place, what the text says of it: the whole text where it names no such region."""
@@ -224,51 +254,9 @@ class Retriever:
         return {place: rows[part] for place, part in zip(places, wanted, strict=True)}
 
 
-def _check(query: Query, encoding: ImageEncoding | None, modalities: Sequence[Modality]) -> None:
-    if query.k < 1:
-        raise QueryError(f"k is {query.k}", remedy="Ask for at least one hit")
-    if not modalities:
-        raise QueryError("no side of the archive is searched", remedy="Search images, reports, or both")
-    if query.text is not None and not query.text.strip():
-        raise QueryError("the text is empty", remedy="Write a phrase, or leave the text out")
-    for box in query.boxes:
-        if encoding is None:
-            raise QueryError("a box needs an image", remedy="Give an image, or name a region instead")
-        if not all(np.isfinite(box.as_tuple())) or box.area <= 0:
-            raise QueryError(
-                f"the box {_words(box)} has no area", remedy="Give x1,y1,x2,y2 with x1 < x2 and y1 < y2"
-            )
-        if box.clipped(encoding.width, encoding.height).area <= 0:
-            raise QueryError(
-                f"the box {_words(box)} lies outside the image ({encoding.width} x {encoding.height} pixels)",
-                remedy="Give pixels of the image as displayed",
-            )
-
-
-def _regions_of(box: Box, encoding: ImageEncoding) -> list[Region]:
-    """Return the regions a drawn box falls into, best first."""
-    inside = box.clipped(encoding.width, encoding.height)
-    overlaps = {
-        region: (inside.iou(seen), inside.intersect(seen).area / inside.area)
-        for region, seen in zip(REGIONS, encoding.boxes, strict=True)
-    }
-    holding = {region: iou for region, (iou, share) in overlaps.items() if share >= _CONTAINED}
-    found = holding or {region: iou for region, (iou, _) in overlaps.items() if iou > 0}
-    if not found:
-        raise QueryError(
-            f"the box {_words(box)} falls into none of the regions seen on the image",
-            remedy="Draw it over the chest, or name a region",
-        )
-    best = max(found.values())
-    return sorted((r for r, iou in found.items() if iou >= _NEARLY * best), key=lambda r: -found[r])
-
-
-def _words(box: Box) -> str:
-    return ",".join(f"{edge:g}" for edge in box.as_tuple())
-
-
-def _mean(vectors: Sequence[FloatArray]) -> FloatArray:
-    return np.asarray(np.mean(vectors, axis=0), dtype=np.float32)
+def _scaled(boxes: Sequence[Box], pixels: FloatImage, width: int, height: int) -> tuple[Box, ...]:
+    x, y = pixels.shape[1] / width, pixels.shape[0] / height
+    return tuple(Box(box.x1 * x, box.y1 * y, box.x2 * x, box.y2 * y) for box in boxes)
 
 
 def _read_preview(png: bytes) -> FloatImage:

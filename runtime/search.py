@@ -1,55 +1,43 @@
-"""Ranking studies: one query vector per place, every partition asked, the cosines fused.
-
-For a study and a place (a region, or the whole) the score is the mean cosine between the query's
-embeddings and those the study has there, its image's and its report's. Where a study has only one of
-the two, the other counts with the mean cosine of the query to all studies that have it: an image that no
-sentence speaks of is neither rewarded nor punished. (Leaving it out would reward it, because
-image-to-image cosines lie higher than image-to-text ones.) Over several places the mean is taken again.
+"""Ranking studies: each partition proposes its best, all proposed are scored exactly in every place.
 
 Who names a region suspects something there. What most images show there is then not what is looked for:
-half of the archive's usual appearance of the region is taken off the query first (`suspicion`).
+half of the archive's usual appearance of the region is taken off the query first (`probe.suspicion`). How the
+cosines then make one score is `runtime.fusion`.
+
+What no partition proposed could still be among the best, if it is good everywhere and best nowhere. Its score
+cannot exceed what the last proposals would score together (the threshold algorithm: Fagin, Lotem and Naor,
+"Optimal aggregation algorithms for middleware", 2003). Where the last hit does not reach that, the partitions
+are asked for more, in the end for all they have: so the answer is that of scoring every study, as far as the
+partitions' own proposals are exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import Region
+from edge_retrieve.runtime.fusion import fuse_places
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.place import SIDES, Place
+from edge_retrieve.runtime.probe import Probe
+from edge_retrieve.runtime.query import BOTH, Combine
 
 FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+# Given the numbers of studies, who they are of; empty for nobody known.
+PatientsOf = Callable[[IntArray], Sequence[str]]
 
-BOTH = (Modality.IMAGE, Modality.TEXT)
-
-# Chosen on phantoms: anything from a quarter to three quarters does better than nothing taken off.
-_TAKEN_OFF = 0.5
-# A few cases are no norm: the mean appearance is that of the cases and of so many blank ones.
-_BLANK_CASES = 50
-
-_LEAST_CANDIDATES = 100
-_CANDIDATES_PER_HIT = 8
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What is searched for in one place.
-
-    Parameters
-    ----------
-    region : Region or None
-        None for the whole image or report.
-    vector : float32 array of shape [D]
-        The mean of the query's unit embeddings there (image, text, or both). Not brought back to
-        unit length: so an inner product with it *is* the mean of their cosines.
-    """
-
-    region: Region | None
-    vector: FloatArray
+_LEAST_PROPOSALS = 100
+_PROPOSALS_PER_HIT = 4
+_MORE = 8  # times as many proposals in the next round
+_SHARE_FOR_ALL = 4  # a partition that would propose one row in so many is scored whole
+_FEW = 2048  # so many studies are rather scored one by one than found by a scan
+_ROUNDING = 1e-6  # by which the score of a proposal and of the same study again may differ
+_PATIENTS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -61,33 +49,22 @@ class Ranked:
     studies : int64 array of shape [n]
         The store's numbers.
     scores : float32 array of shape [n]
-        Mean over the probes.
+        Final: of all places together.
     by_probe : float32 array of shape [n, P]
         Per probe in the order given; NaN where the study has nothing there.
+    by_side : float32 array of shape [n, P, 2]
+        The parts of that: the scores of the study's image and of its report; NaN where it has none, or
+        nothing was asked of that side.
     """
 
-    studies: npt.NDArray[np.int64]
+    studies: IntArray
     scores: FloatArray
     by_probe: FloatArray
+    by_side: FloatArray
 
-
-def suspicion(vectors: FloatArray, mean: FloatArray, cases: int) -> FloatArray:
-    """Return what a query for a region looks for: its embedding, less half of how the region usually looks.
-
-    Most images are normal in most places, so a query that is unsure between normal and a finding would
-    find normal cases first, though nobody asks for these. Taking the mean off a query is the centring of
-    embeddings against hubs (Suzuki et al., EMNLP 2013), done half.
-
-    Parameters
-    ----------
-    vectors : float32 array of shape [..., D]
-    mean : float32 array of shape [D]
-        Mean embedding of the region over the archive's images.
-    cases : int
-        How many it is the mean of.
-    """
-    weight = _TAKEN_OFF * cases / (cases + _BLANK_CASES)
-    return np.asarray(vectors - np.float32(weight) * mean, dtype=np.float32)
+    def at(self, ranks: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Ranked:
+        """Return those at ranks, counted from 0."""
+        return Ranked(self.studies[ranks], self.scores[ranks], self.by_probe[ranks], self.by_side[ranks])
 
 
 def search(
@@ -96,11 +73,12 @@ def search(
     k: int,
     *,
     modalities: Sequence[Modality] = BOTH,
-    exclude: frozenset[int] = frozenset(),
+    combine: Combine = Combine.WEIGHTED,
+    exclude: Collection[int] = (),
+    allowed: IntArray | None = None,
+    patients_of: PatientsOf | None = None,
 ) -> Ranked:
-    """Return the best studies for a query.
-
-    Every partition proposes its own best; all that any proposes are then scored exactly in all.
+    """Return the best studies for a query; equal scores in the order stored.
 
     Parameters
     ----------
@@ -110,41 +88,96 @@ def search(
         Number of studies wanted; fewer come back where there are fewer.
     modalities : sequence of Modality
         Which sides of the archive are searched.
-    exclude : frozenset of int
+    combine : Combine
+        What makes one score of several places.
+    exclude : collection of int
         Numbers of studies to leave out.
+    allowed : int64 array, optional
+        Numbers of the only studies to look at, ascending; all where None.
+    patients_of : callable, optional
+        Where given, only the best study of each patient is returned.
     """
-    partitions = [[index.partition(modality, probe.region) for modality in modalities] for probe in probes]
-    probes = [_suspicious(index, probe) for probe in probes]
-    exclude |= index.deleted()
-    wanted = max(_LEAST_CANDIDATES, _CANDIDATES_PER_HIT * k)
-    proposed = [
-        partition.search(probe.vector, wanted, exclude)[0]
-        for probe, sides in zip(probes, partitions, strict=True)
-        for partition in sides
-    ]
-    studies = np.unique(np.concatenate(proposed)) if proposed else np.zeros(0, np.int64)
-    if not len(studies):
-        return Ranked(studies, np.zeros(0, np.float32), np.zeros((0, len(probes)), np.float32))
-    by_probe = np.full((len(studies), len(probes)), np.nan, np.float32)
-    fallback = np.zeros(len(probes), np.float32)
-    for column, (probe, sides) in enumerate(zip(probes, partitions, strict=True)):
-        filled = [partition for partition in sides if len(partition)]
-        if not filled:
-            continue
-        cosines = np.stack([partition.scores(probe.vector, studies) for partition in filled])
-        expected = np.asarray([partition.expected_score(probe.vector) for partition in filled], np.float32)
-        missing = np.isnan(cosines)
-        fused = np.where(missing, expected[:, np.newaxis], cosines).mean(axis=0)
-        by_probe[:, column] = np.where(missing.all(axis=0), np.nan, fused)
-        fallback[column] = expected.mean()
-    scores = np.where(np.isnan(by_probe), fallback, by_probe).mean(axis=1)
-    # Equal scores in the order stored, so that an answer never depends on chance.
-    order = np.lexsort((studies, -scores))[:k]
-    return Ranked(studies[order], scores[order].astype(np.float32), by_probe[order])
+    opened = [Place.open(index, column, probe, modalities) for column, probe in enumerate(probes)]
+    places = [place for place in opened if place is not None]
+    # After the partitions were opened: a study deleted meanwhile is among them.
+    unwanted = np.union1d(_numbers(exclude), _numbers(index.deleted()))
+    candidates = _Candidates(places, unwanted, allowed)
+    wanted = _LEAST_PROPOSALS
+    while wanted < _PROPOSALS_PER_HIT * k:
+        wanted *= 2
+    while True:
+        studies, bound = candidates.take(wanted, combine)
+        ranked = _rank(places, studies, len(probes), combine)
+        ranked = ranked.at(slice(k)) if patients_of is None else _one_each(ranked, k, patients_of)
+        short = len(ranked.studies) < k
+        if bound == -np.inf or not (short or ranked.scores[k - 1] < bound - _ROUNDING):
+            return ranked
+        wanted *= _MORE
 
 
-def _suspicious(index: Index, probe: Probe) -> Probe:
-    if probe.region is None:
-        return probe
-    images = index.partition(Modality.IMAGE, probe.region)
-    return Probe(probe.region, suspicion(probe.vector, images.mean, len(images)))
+class _Candidates:
+    """The studies that a search looks at: some of each partition's best, or all that may be found."""
+
+    def __init__(self, places: Sequence[Place], unwanted: IntArray, allowed: IntArray | None) -> None:
+        self._places, self._unwanted = places, unwanted
+        self._all: IntArray | None = None
+        if allowed is not None:
+            allowed = np.setdiff1d(allowed, unwanted)
+            if len(allowed) <= _FEW:
+                self._all = allowed
+            else:
+                self._unwanted = np.union1d(unwanted, np.setdiff1d(self._everyone(), allowed))
+
+    def take(self, wanted: int, combine: Combine) -> tuple[IntArray, float]:
+        """Return studies, and what no other study's score exceeds; -inf where there is no other."""
+        if self._all is None and any(place.rows > _SHARE_FOR_ALL * wanted for place in self._places):
+            proposals = [place.propose(wanted, self._unwanted) for place in self._places]
+            found = np.unique(np.concatenate([each for place in proposals for each in place.studies]))
+            if all(place.exhausted for place in proposals):
+                return found, -np.inf
+            return found, _fuse(self._places, [[place.bound for place in proposals]], combine)[0]
+        if self._all is None:
+            self._all = np.setdiff1d(self._everyone(), self._unwanted, assume_unique=True)
+        return self._all, -np.inf
+
+    def _everyone(self) -> IntArray:
+        held = [side.partition.studies for place in self._places for side in place.sides]
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
+
+
+def _rank(places: Sequence[Place], studies: IntArray, probes: int, combine: Combine) -> Ranked:
+    """Score studies exactly and bring them into order; those with nothing to compare are dropped."""
+    by_probe = np.full((len(studies), probes), np.nan, np.float32)
+    by_side = np.full((len(studies), probes, len(SIDES)), np.nan, np.float32)
+    for place in places:
+        by_probe[:, place.column], by_side[:, place.column] = place.scores(studies)
+    held = by_probe[:, [place.column for place in places]]
+    scores = _fuse(places, held, combine) if places else np.zeros(len(studies), np.float32)
+    order = np.lexsort((studies, -scores))
+    order = order[~np.isnan(by_probe[order]).all(axis=1)]
+    return Ranked(studies, scores, by_probe, by_side).at(order)
+
+
+def _fuse(places: Sequence[Place], scores: npt.ArrayLike, combine: Combine) -> FloatArray:
+    expected, weights = [place.expected for place in places], [place.weight for place in places]
+    return fuse_places(np.asarray(scores, np.float32), expected, weights, combine)
+
+
+def _one_each(ranked: Ranked, k: int, patients_of: PatientsOf) -> Ranked:
+    """Return the best k that are of different patients."""
+    seen: set[str] = set()
+    kept: list[int] = []
+    for start in range(0, len(ranked.studies), _PATIENTS_AT_ONCE):
+        patients = patients_of(ranked.studies[start : start + _PATIENTS_AT_ONCE])
+        for rank, patient in enumerate(patients, start):
+            if patient and patient in seen:
+                continue
+            seen.add(patient)
+            kept.append(rank)
+            if len(kept) == k:
+                return ranked.at(np.asarray(kept))
+    return ranked.at(np.asarray(kept, dtype=np.intp))
+
+
+def _numbers(studies: Collection[int]) -> IntArray:
+    return np.fromiter(studies, np.int64, len(studies))

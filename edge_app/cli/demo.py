@@ -11,7 +11,7 @@ from edge_retrieve.edge_app.cli.console import answers, progress_bar, say
 from edge_retrieve.edge_app.cli.query import print_result
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.hits import Query
+from edge_retrieve.runtime.query import Query
 
 _HITS = 5
 

@@ -22,7 +22,8 @@ from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
-from edge_retrieve.runtime.hits import Hit, Query, RetrievalResult
+from edge_retrieve.runtime.hits import Hit, RetrievalResult
+from edge_retrieve.runtime.query import Query
 
 
 @click.command()

@@ -217,6 +217,11 @@ class Partition:
         return float(self.mean @ query)
 
     @cached_property
+    def studies(self) -> IntArray:
+        """The numbers of all studies that have a row, each once, ascending; shape [n]."""
+        return np.unique(np.concatenate([held.studies for held in self._by_study]))
+
+    @cached_property
     def _by_study(self) -> tuple[ByStudy, ByStudy]:
         return ByStudy.of(self.base.vectors.studies), ByStudy.of(self.tail.vectors.studies)
 

@@ -10,11 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
+from edge_retrieve.runtime.filters import Filters
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.store import checking, lookups, opening, reading, writing
+from edge_retrieve.runtime.store import checking, filtering, lookups, opening, reading, writing
 from edge_retrieve.runtime.store.records import (
     FloatArray,
     KnownImage,
@@ -340,6 +344,15 @@ class Store:
     def patient_numbers(self, patient: str) -> frozenset[int]:
         """Return the numbers of all studies of a patient."""
         return frozenset(self._read(lambda db: lookups.patient_studies(db, patient)))
+
+    def matching(self, filters: Filters) -> npt.NDArray[np.int64]:
+        """Return the numbers of the studies that meet filters, ascending."""
+        return np.asarray(self._read(lambda db: filtering.matching(db, filters)), dtype=np.int64)
+
+    def patients_of(self, numbers: npt.NDArray[np.int64]) -> tuple[str, ...]:
+        """Return who studies are of, by their numbers; empty for a study deleted meanwhile."""
+        found = self._read(lambda db: filtering.patients_of(db, numbers.tolist()))
+        return tuple(found.get(number, "") for number in numbers.tolist())
 
     def _unknown(self, study: str) -> UnknownStudyError:
         return UnknownStudyError(

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_retrieve.edge_app.asking import form_document, read_question
+from edge_retrieve.edge_app.asking import read_question
+from edge_retrieve.edge_app.forms import form_document
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.errors import QueryError
+from edge_retrieve.runtime.query import Query
 
 
 def test_a_full_request_is_read():
@@ -21,9 +23,9 @@ def test_a_full_request_is_read():
         10,
     )
     assert question.study == "s1"
-    assert question.regions == (Region.RIGHT_LUNG, Region.SVC)
-    assert question.boxes == (Box(1, 2, 3.5, 4),)
-    assert question.k == 3
+    assert question.query == Query(
+        text="nodule", regions=(Region.RIGHT_LUNG, Region.SVC), boxes=(Box(1, 2, 3.5, 4),), k=3
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_no_request_makes_it_fail_otherwise(document):
         question = read_question(document, 10)
     except QueryError:
         return
-    assert 1 <= question.k <= 10
+    assert 1 <= question.query.k <= 10
 
 
 def test_a_form_repeats_fields_or_holds_json_lists():

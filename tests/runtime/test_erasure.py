@@ -11,7 +11,8 @@ from edge_retrieve.runtime.erasure import rebuild
 from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Index
-from edge_retrieve.runtime.search import Probe, search
+from edge_retrieve.runtime.probe import Probe
+from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Store
 
 NUMBERS = re.compile("vector|half|bfloat")

@@ -11,8 +11,9 @@ from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import QueryError, StoreError, UnreadableFileError
 from edge_retrieve.runtime.findings import Finding
-from edge_retrieve.runtime.hits import Modality, Query
+from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.ingest import ingest
+from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
 
@@ -92,7 +93,7 @@ def compare(result, wanted):
 
 
 def test_an_image_in_a_region_finds_equal_brightness_there(toy, retriever, bright):
-    result = retriever.query(Query(image=bright, regions=(ZONE,), k=4), modalities=(Modality.IMAGE,))
+    result = retriever.query(Query(image=bright, regions=(ZONE,), k=4, sides=(Modality.IMAGE,)))
     picture = toy.picture(99, right_upper_lung_zone=0.6)
     compare(result, expected(toy, picture, ZONE, sides=(Modality.IMAGE,)))
     assert result.hits[0].study == "study-7"  # 0.05 + 0.9 * 7 / 11 = 0.62
@@ -150,12 +151,12 @@ def test_several_regions_are_averaged_and_the_best_match_comes_first(retriever, 
 def test_a_drawn_box_asks_with_its_own_content_in_the_region_it_falls_into(toy, retriever, bright):
     zone = toy.region_box(ZONE)
     drawn = Box(zone.x1 + 2, zone.y1 + 2, zone.x2 - 1, zone.y2 - 1)
-    result = retriever.query(Query(image=bright, boxes=(drawn,), k=3), modalities=(Modality.IMAGE,))
+    result = retriever.query(Query(image=bright, boxes=(drawn,), k=3, sides=(Modality.IMAGE,)))
     assert result.regions == (ZONE,)
     assert result.hits[0].study == "study-7"
     # The content decides, not the region's own box: half of this one lies in the dark neighbour.
     wide = Box(zone.x1, zone.y1, zone.x2 + 6, zone.y2)
-    other = retriever.query(Query(image=bright, boxes=(wide,), k=3), modalities=(Modality.IMAGE,))
+    other = retriever.query(Query(image=bright, boxes=(wide,), k=3, sides=(Modality.IMAGE,)))
     assert other.regions == (ZONE,)
     assert other.hits[0].study != "study-7"
 
@@ -173,27 +174,27 @@ def test_a_small_box_goes_to_the_smallest_region_that_holds_it(toy, archive, enc
 
 
 def test_a_stored_study_finds_others_but_neither_itself_nor_its_patient(toy, retriever):
-    result = retriever.query_study("study-6", regions=(ZONE,), k=12, modalities=(Modality.IMAGE,))
+    result = retriever.query_study("study-6", Query(regions=(ZONE,), k=12, sides=(Modality.IMAGE,)))
     picture = toy.picture(6, right_upper_lung_zone=0.05 + 0.9 * 6 / 11)
     wanted = expected(toy, picture, ZONE, sides=(Modality.IMAGE,))
     compare(result, [pair for pair in wanted if pair[0] not in {"study-6", "study-7"}])
     assert len(result.hits) == 10
     assert result.query_boxes == ((ZONE, toy.region_box(ZONE)),)
-    same = retriever.query_study("study-6", regions=(ZONE,), k=12, same_patient=True)
+    same = retriever.query_study("study-6", Query(regions=(ZONE,), k=12, same_patient=True))
     assert "study-7" in found(same)[0]
     assert "study-6" not in found(same)[0]
 
 
 def test_a_stored_study_may_ask_with_its_report_or_with_a_drawn_box(toy, retriever):
-    report = retriever.query_study("study-0", regions=(ZONE,), query_modalities=(Modality.TEXT,))
+    report = retriever.query_study("study-0", Query(regions=(ZONE,)), asked_with=(Modality.TEXT,))
     part = "There is a small nodule in the right upper lung zone."
     others = [
         study for study, _ in expected(toy, None, ZONE, text=part) if study not in {"study-0", "study-1"}
     ]
     assert found(report)[0] == others[:10]
     zone = toy.region_box(ZONE)
-    drawn = retriever.query_study("study-6", boxes=(zone,), modalities=(Modality.IMAGE,))
-    named = retriever.query_study("study-6", regions=(ZONE,), modalities=(Modality.IMAGE,))
+    drawn = retriever.query_study("study-6", Query(boxes=(zone,), sides=(Modality.IMAGE,)))
+    named = retriever.query_study("study-6", Query(regions=(ZONE,), sides=(Modality.IMAGE,)))
     assert found(drawn)[0] == found(named)[0]
     np.testing.assert_allclose(found(drawn)[1], found(named)[1], atol=1e-4)
 
@@ -247,7 +248,7 @@ def test_unreadable_images_and_unknown_studies_are_named(retriever, tmp_path):
     with pytest.raises(StoreError, match="no study 'nobody'"):
         retriever.query_study("nobody")
     with pytest.raises(QueryError, match="no side of the archive"):
-        retriever.query(Query(text="nodule"), modalities=())
+        retriever.query(Query(text="nodule", sides=()))
 
 
 def test_a_store_of_another_bundle_is_refused(toy, encoder, tmp_path):

@@ -4,7 +4,8 @@ import pytest
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Index
-from edge_retrieve.runtime.search import Probe, search, suspicion
+from edge_retrieve.runtime.probe import Probe, suspicion
+from edge_retrieve.runtime.search import search
 
 NODULE = "There is a nodule in the right upper lung zone."
 MASS = "Large mass in the left lower lung zone."

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.encoder import FloatArray
-from edge_retrieve.runtime.search import suspicion
+from edge_retrieve.runtime.probe import suspicion
 from edge_retrieve.train.evaluate.encoded import WHOLE, EncodedArchive
 from edge_retrieve.train.metrics import METRICS, ranking_metrics
 

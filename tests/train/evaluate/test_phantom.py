@@ -15,7 +15,9 @@ from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Partition
 from edge_retrieve.runtime.index.files import empty_vectors
 from edge_retrieve.runtime.index.partition import Segment, build_segment
-from edge_retrieve.runtime.search import BOTH, Probe, search
+from edge_retrieve.runtime.probe import Probe
+from edge_retrieve.runtime.query import BOTH
+from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Vectors
 from edge_retrieve.train.datasets.corpus import FINDINGS
 from edge_retrieve.train.evaluate import phantom
