@@ -27,6 +27,7 @@ from edge_retrieve.edge_app.asking import read_question
 from edge_retrieve.edge_app.forms import form_document
 from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit
 from edge_retrieve.edge_app.problems import on_error
+from edge_retrieve.edge_app.readiness import Stage, WarmUp, run_once
 from edge_retrieve.edge_app.reading import ReadImage, read_upload
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.uploads import Upload, Uploads
@@ -61,10 +62,13 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        api.warm_up.start()
         yield
+        # The caller frees the engines next.
+        await _in_thread(api.warm_up.wait)
         api.uploads.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", api.page),
             Route("/healthz", api.healthz),
@@ -90,6 +94,8 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
         exception_handlers={EdgeRetrieveError: on_error, HTTPException: on_error, Exception: on_error},
         lifespan=lifespan,
     )
+    app.state.warm_up = api.warm_up
+    return app
 
 
 class _Api:
@@ -100,6 +106,7 @@ class _Api:
         self.uploads: Uploads[ReadImage] = Uploads(settings.kept_uploads)
         # The engines take one caller at a time; the store looks after itself.
         self._model_lock = threading.Lock()
+        self.warm_up = WarmUp(lambda: run_once(workspace.encoder), self._model_lock)
         self._thumbnail = lru_cache(_THUMBNAILS)(self._reduced_preview)
 
     async def page(self, request: Request) -> Response:
@@ -109,8 +116,16 @@ class _Api:
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, request: Request) -> Response:
-        studies = await _in_thread(self._workspace.store.count)
-        return JSONResponse({"status": "ready", "studies": studies, "engine": self._workspace.encoder.engine})
+        readiness = self.warm_up.readiness
+        status: Json = {"status": readiness.stage.value, "engine": self._workspace.encoder.engine}
+        if readiness.stage is not Stage.READY:
+            failed = readiness.stage is Stage.FAILED
+            return JSONResponse(
+                {**status, **({"what": readiness.reason} if failed else {})},
+                503,
+                headers=None if failed else {"retry-after": "1"},
+            )
+        return JSONResponse({**status, "studies": await _in_thread(self._workspace.store.count)})
 
     async def archive(self, request: Request) -> Response:
         workspace = self._workspace

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.engines import build_with_bar, engine_json
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
+from edge_retrieve.edge_app.readiness import run_once
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.backends.engine_files import EngineFile, engines_folder, find_engine
 from edge_retrieve.runtime.backends.gpu import Gpu, find_gpu
@@ -49,9 +49,7 @@ def warmup(
     with Encoder(
         bundle, Backend(backend), require_gpu, engines=root, precision=PrecisionChoice(precision)
     ) as encoder:
-        size = encoder.image_size
-        encoder.encode_image(np.full((size, size), 0.5, np.float32))
-        encoder.encode_texts(["lungs"])
+        run_once(encoder)
         engine, resolution = encoder.engine, encoder.resolution
     seconds = time.perf_counter() - began
     if as_json:

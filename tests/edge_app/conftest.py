@@ -52,7 +52,9 @@ def make_client(workspace):
         app = create_app(workspace, ServerSettings(**settings))
         client = TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
         clients.append(client)
-        return client.__enter__()
+        client.__enter__()
+        assert app.state.warm_up.wait(60)
+        return client
 
     yield make
     for client in clients:
