@@ -7,9 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from edge_retrieve.runtime.backends.base import Array, Backend, Runner, TensorSpec
+from edge_retrieve.runtime.backends.bound_session import BoundSession
 from edge_retrieve.runtime.errors import BackendError
 
 _DTYPES = {
@@ -55,38 +54,6 @@ def require_cuda_build(where: str) -> None:
         )
 
 
-def run_bound(
-    ort: Any, session: Any, inputs: Mapping[str, Array], outputs: list[str], device: str
-) -> list[Array]:
-    """Run a session with inputs and outputs in a device's memory: one copy in, one copy out.
-
-    Without binding, ONNX Runtime asks for outputs on the host and copies each one inside the run.
-
-    Parameters
-    ----------
-    ort : module
-    session : onnxruntime.InferenceSession
-    inputs : mapping of str to array
-    outputs : list of str
-    device : str
-        ``cuda`` or ``cpu``.
-
-    Returns
-    -------
-    list of array
-        In the order of `outputs`.
-    """
-    binding = session.io_binding()
-    for name, array in inputs.items():
-        value = ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array), device, 0)
-        binding.bind_ortvalue_input(name, value)
-    for name in outputs:
-        binding.bind_output(name, device, 0)
-    session.run_with_iobinding(binding)
-    values: list[Array] = binding.copy_outputs_to_cpu()
-    return values
-
-
 class OnnxRuntimeRunner(Runner):
     """A graph in an ONNX Runtime session.
 
@@ -117,10 +84,12 @@ class OnnxRuntimeRunner(Runner):
         if threads is not None:
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
+        recording = False
         try:
-            session: Any = ort.InferenceSession(
-                str(graph), sess_options=options, providers=[_CUDA, _CPU] if cuda else [_CPU]
-            )
+            if cuda:
+                session, recording = _open_on_cuda(ort, graph, options)
+            else:
+                session = ort.InferenceSession(str(graph), sess_options=options, providers=[_CPU])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise BackendError(
                 f"the graph cannot be loaded ({_first_line(error)})",
@@ -134,9 +103,7 @@ class OnnxRuntimeRunner(Runner):
                 where=self.name,
                 remedy="Check the NVIDIA driver and the CUDA and cuDNN libraries, or use the backend cpu",
             )
-        self._ort: Any = ort
         self._session: Any = session
-        self._bound = cuda
         self.inputs = tuple(
             TensorSpec(
                 item.name,
@@ -146,6 +113,7 @@ class OnnxRuntimeRunner(Runner):
             for item in session.get_inputs()
         )
         self._outputs: list[str] = [item.name for item in session.get_outputs()]
+        self._bound = BoundSession(ort, session, self._outputs, "cuda", recording=recording) if cuda else None
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the graph once; see `Runner.run`."""
@@ -153,8 +121,8 @@ class OnnxRuntimeRunner(Runner):
             raise BackendError("the runner is closed", where=self.name)
         self.check(inputs)
         try:
-            if self._bound:
-                values = run_bound(self._ort, self._session, inputs, self._outputs, "cuda")
+            if self._bound is not None:
+                values = self._bound.run(inputs)
             else:
                 values = self._session.run(self._outputs, dict(inputs))
         except Exception as error:  # as above
@@ -163,7 +131,20 @@ class OnnxRuntimeRunner(Runner):
 
     def close(self) -> None:
         """Free the session."""
-        self._session = None
+        self._session = self._bound = None
+
+
+def _open_on_cuda(ort: Any, graph: Path, options: Any) -> tuple[Any, bool]:
+    """Open a session on CUDA, and return with it whether it records CUDA graphs.
+
+    ONNX Runtime refuses to where a node of the graph has no kernel on the GPU; then every kernel is launched
+    by itself. What fails for another reason fails again without.
+    """
+    try:
+        recording = [(_CUDA, {"enable_cuda_graph": "1"}), _CPU]
+        return ort.InferenceSession(str(graph), sess_options=options, providers=recording), True
+    except Exception:  # as in the runner
+        return ort.InferenceSession(str(graph), sess_options=options, providers=[_CUDA, _CPU]), False
 
 
 def _first_line(error: Exception) -> str:
