@@ -110,10 +110,7 @@ def _weighted(item: object, name: str) -> tuple[object, float]:
     if not isinstance(item, Mapping):
         return item, 1.0
     entry = check_names(item, {name, "weight"}, name)
-    weight = finite(entry.get("weight", 1.0), "weight")
-    if weight <= 0:
-        raise QueryError(f"the weight {weight:g} is not above zero", where="weight")
-    return entry.get(name), weight
+    return entry.get(name), finite(entry.get("weight", 1.0), "weight")
 
 
 def _regions(listed: Sequence[object]) -> dict[Region, float]:

@@ -23,8 +23,8 @@ _FLAGS = ("same_patient", "one_per_patient")
 def form_document(fields: Sequence[tuple[str, str]]) -> dict[str, object]:
     """Return a form's fields as the document `asking.read_question` takes.
 
-    What is a list there may be repeated here, under its name, with ``[]`` behind it, or in the singular; boxes
-    are written ``x1,y1,x2,y2``. Lists and ``fusion`` may also be JSON. Filters are fields of their own.
+    What is a list there may be repeated here, under its name, with ``[]`` behind it, or in the singular;
+    boxes are written ``x1,y1,x2,y2``. Lists and ``fusion`` may also be JSON. Filters are fields of their own.
     """
     document: dict[str, object] = {}
     filters: dict[str, object] = {}

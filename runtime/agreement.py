@@ -50,10 +50,10 @@ def agreement(report: ParsedReport, region: Region | None, asked: ParsedReport) 
     findings = {one.finding for one in wanted}
     here = [one for one in stated if region is None or _is_in(one.regions, region)]
     fitting = [one for one in here if one.finding in findings] if findings else here
-    shown = (fitting or here or [None])[0]
     mismatch = _mismatch(stated, region, wanted, here, fitting)
-    if shown is None:
+    if not here:
         return Agreement(None, (), mismatch)
+    shown = (fitting or here)[0]
     return Agreement(shown.finding, shown.regions, mismatch)
 
 

@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from edge_retrieve.edge_app.settings import SETTINGS, Setting
-from edge_retrieve.runtime.anatomy import Box, Region
-from edge_retrieve.runtime.anatomy.names import region_named
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,22 +84,3 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
         show_default=setting.default != "",
         help=setting.help,
     )
-
-
-def regions_from(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[Region, ...]:
-    """Return the named regions; click's callback for ``--region``."""
-    return tuple(region_named(name) for name in names)
-
-
-def boxes_from(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> tuple[Box, ...]:
-    """Return the boxes written as ``x1,y1,x2,y2``; click's callback for ``--box``."""
-    boxes = []
-    for text in texts:
-        try:
-            x1, y1, x2, y2 = (float(edge) for edge in text.split(","))
-        except ValueError:
-            raise click.BadParameter(
-                f"'{text}' is no box. Write it as x1,y1,x2,y2 in pixels: 120,80,260,210", ctx, param
-            ) from None
-        boxes.append(Box(x1, y1, x2, y2))
-    return tuple(boxes)

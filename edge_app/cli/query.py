@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.table import Table
@@ -10,53 +11,29 @@ from rich.table import Table
 from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
-    boxes_from,
     bundle_option,
     json_option,
-    regions_from,
     setting_options,
     store_option,
 )
+from edge_retrieve.edge_app.cli.query_options import query_from, query_options
 from edge_retrieve.edge_app.wire import result_json
 from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
-from edge_retrieve.runtime.hits import Hit, RetrievalResult
-from edge_retrieve.runtime.query import Query
+from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 
 
 @click.command()
 @click.argument("image", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @store_option
-@click.option("--text", metavar="T", help="Report text or a phrase.")
-@click.option(
-    "--region",
-    "regions",
-    metavar="NAME",
-    multiple=True,
-    callback=regions_from,
-    help="A suspicious region; may be repeated.",
-)
-@click.option(
-    "--box",
-    "boxes",
-    metavar="x1,y1,x2,y2",
-    multiple=True,
-    callback=boxes_from,
-    help="A box on the image, in pixels as displayed; may be repeated.",
-)
-@click.option("-k", "k", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Cases wanted.")
+@query_options
 @bundle_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def query(
     image: Path | None,
     store_path: Path,
-    text: str | None,
-    regions: tuple[Region, ...],
-    boxes: tuple[Box, ...],
-    k: int,
     bundle_path: Path | None,
     backend: str,
     precision: str,
@@ -65,12 +42,14 @@ def query(
     trusted_keys: str,
     allow_unsigned: bool,
     as_json: bool,
+    **asked: Any,
 ) -> None:
     """Find the most similar cases of a store.
 
-    Without a region or a box, whole images and reports are compared.
+    Without a region or a box, whole images and reports are compared. Cases of the query's own patient are set
+    apart where the patient is known.
     """
-    asked = Query(image=image, text=text, regions=regions, boxes=boxes, k=k)
+    question = query_from(image, **asked)
     with Workspace(
         store_path,
         bundle_path,
@@ -80,7 +59,7 @@ def query(
         engines=engines,
         precision=PrecisionChoice(precision),
     ) as workspace:
-        result = workspace.retriever.query(asked)
+        result = workspace.retriever.query(question)
     if as_json:
         print_json(result_json(result))
     else:
@@ -92,10 +71,20 @@ def print_result(result: RetrievalResult) -> None:
     console = answers()
     where = ", ".join(region.value for region in result.regions) or "whole image"
     if not result.hits:
-        console.print(f"No case found ({where}).")
-        return
-    if result.abstained:
-        console.print(f"No sufficiently similar case ({where}). The nearest, which do not count as matches:")
+        console.print(f"No {'further ' if result.offset else ''}case found ({where}).")
+    else:
+        if result.abstained:
+            console.print(
+                f"No sufficiently similar case ({where}). The nearest, which do not count as matches:"
+            )
+        console.print(_table(result, where))
+    if result.more:
+        console.print(f"More cases follow: --offset {result.offset + len(result.hits)}")
+    if result.set_apart:
+        console.print(f"Set apart as the query's own or its patient's: {result.set_apart}")
+
+
+def _table(result: RetrievalResult, where: str) -> Table:
     table = Table(title=f"Similar cases ({where})", title_justify="left", expand=False)
     table.add_column("#", justify="right")
     table.add_column("study", overflow="fold")
@@ -103,9 +92,9 @@ def print_result(result: RetrievalResult) -> None:
     table.add_column("region")
     table.add_column("finding")
     table.add_column("sentence", ratio=1)
-    for rank, hit in enumerate(result.hits, 1):
+    for rank, hit in enumerate(result.hits, result.offset + 1):
         table.add_row(str(rank), *_cells(hit))
-    console.print(table)
+    return table
 
 
 def _cells(hit: Hit) -> tuple[str, str, str, str, str]:
@@ -114,6 +103,16 @@ def _cells(hit: Hit) -> tuple[str, str, str, str, str]:
         hit.study,
         f"{hit.score:.3f}",
         best.region.value if best and best.region else "whole image",
-        best.finding.value if best and best.finding else "-",
+        _finding(best) if best else "-",
         hit.sentences[0] if hit.sentences else "-",
     )
+
+
+def _finding(match: RegionMatch) -> str:
+    """Return what the report states there, and what it states otherwise than asked."""
+    here = match.finding.value if match.finding else "-"
+    found = match.mismatch
+    if found is None:
+        return here
+    where = f" in {found.region.value}" if found.region else ""
+    return f"{here} ({found.kind.value}: {found.finding.value}{where})"

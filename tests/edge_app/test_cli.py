@@ -14,6 +14,17 @@ from edge_retrieve.runtime.bundle import Trust
 
 ZONE = "right upper lung zone"
 KEYS = {"rank", "study", "patient", "score", "regions", "sentences"}
+MATCH_KEYS = {
+    "region",
+    "score",
+    "finding",
+    "laterality",
+    "box",
+    "image_score",
+    "text_score",
+    "drawn",
+    "mismatch",
+}
 
 
 @pytest.fixture
@@ -109,7 +120,7 @@ def test_query_answers_as_the_retriever_does(run, toy, store_path, query_image):
     assert answer["abstained"] is False
     for hit in answer["hits"]:
         assert hit.keys() == KEYS
-        assert hit["regions"][0].keys() == {"region", "score", "finding", "laterality", "box"}
+        assert hit["regions"][0].keys() == MATCH_KEYS
     assert answer["regions"] == [ZONE]
 
 
