@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.agreement import agreement
 from edge_retrieve.runtime.anatomy import Region
+from edge_retrieve.runtime.certainty import Certainty
 from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.findings import Assertion
 from edge_retrieve.runtime.hits import Hit, RegionMatch
@@ -20,7 +22,13 @@ from edge_retrieve.runtime.store import Store, StudyRecord
 FloatArray = npt.NDArray[np.float32]
 
 
-def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe], asked: ParsedReport) -> tuple[Hit, ...]:
+def make_hits(
+    store: Store,
+    ranked: Ranked,
+    probes: Sequence[Probe],
+    asked: ParsedReport,
+    certainty: Certainty | None = None,
+) -> tuple[Hit, ...]:
     """Return ranked studies with their evidence from the store.
 
     Parameters
@@ -31,6 +39,8 @@ def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe], asked: Pars
         That the studies were ranked for.
     asked : ParsedReport
         What the query's text says, or the report of the study that asks; no sentences where there is none.
+    certainty : Certainty, optional
+        Of the ranked studies.
     """
     hits = []
     for rank, number in enumerate(ranked.studies):
@@ -39,7 +49,10 @@ def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe], asked: Pars
         except UnknownStudyError:
             continue  # deleted since it was found
         matches = [
-            _match(record, probe, float(score), ranked.by_side[rank, column], asked)
+            replace(
+                _match(record, probe, float(score), ranked.by_side[rank, column], asked),
+                probability=None if certainty is None else float(certainty.by_probe[rank, column]),
+            )
             for column, (probe, score) in enumerate(zip(probes, ranked.by_probe[rank], strict=True))
             if not np.isnan(score)
         ]
@@ -51,6 +64,7 @@ def make_hits(store: Store, ranked: Ranked, probes: Sequence[Probe], asked: Pars
                 score=float(ranked.scores[rank]),
                 regions=tuple(matches),
                 sentences=_sentences(record, [match.region for match in matches]),
+                probability=None if certainty is None else float(certainty.by_hit[rank]),
             )
         )
     return tuple(hits)

@@ -67,6 +67,8 @@ class RegionMatch:
         The box on the query's image that was compared, where a person drew one.
     mismatch : Mismatch or None
         None also where the report states no finding at all.
+    probability : float or None
+        That the hit shares the finding in this region; None where scores are not calibrated.
     """
 
     region: Region | None
@@ -78,6 +80,7 @@ class RegionMatch:
     text_score: float | None = None
     drawn: Box | None = None
     mismatch: Mismatch | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,9 @@ class Hit:
         Best matching region first.
     sentences : tuple of str
         The report sentences that speak of the matched regions, abnormal ones first.
+    probability : float or None
+        That the hit shares the finding in the regions, combined as their scores are; None where scores are
+        not calibrated.
     """
 
     study: str
@@ -103,6 +109,7 @@ class Hit:
     score: float
     regions: tuple[RegionMatch, ...]
     sentences: tuple[str, ...]
+    probability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +124,7 @@ class RetrievalResult:
     query_boxes : tuple of (Region, Box)
         Where the model sees the searched regions on the query image; empty for a text query.
     abstained : bool
-        True where no case is similar enough to be shown as one.
+        True where no case of the archive is similar enough to be shown as one.
     offset : int
         Hits passed over; the first one's rank is one more.
     more : bool
@@ -126,6 +133,11 @@ class RetrievalResult:
         Studies left out because they are the query's own or its patient's.
     weights : FusionWeights or None
         What images and texts counted.
+    calibrated : bool
+        Whether the bundle knows how sure such scores make; hits have probabilities then.
+    abstain_below : float or None
+        The probability, or where scores are not calibrated the score, that no hit reaches where it abstained;
+        None where nothing is set.
     """
 
     hits: tuple[Hit, ...]
@@ -136,3 +148,5 @@ class RetrievalResult:
     more: bool = False
     set_apart: int = 0
     weights: FusionWeights | None = None
+    calibrated: bool = False
+    abstain_below: float | None = None

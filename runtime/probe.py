@@ -36,6 +36,8 @@ class Probe:
         What the place counts among others.
     box : Box, optional
         Drawn by a person: the vector is of what it holds, not of where the model sees the region.
+    asked_with : tuple of Modality
+        What of the query the vectors are made of.
     """
 
     region: Region | None
@@ -44,6 +46,7 @@ class Probe:
     shares: tuple[float, float] = (0.5, 0.5)
     weight: float = 1.0
     box: Box | None = None
+    asked_with: tuple[Modality, ...] = (Modality.IMAGE,)
 
     def asked(self, side: Modality) -> FloatArray:
         """Return what is asked of one side of the archive."""

@@ -12,6 +12,8 @@ from PIL import Image
 from edge_retrieve.runtime.aims import Aim, aims_of
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.bundle import FusionWeights
+from edge_retrieve.runtime.calibration import ABSTAIN_BELOW, check_level
+from edge_retrieve.runtime.certainty import abstains, certainty_of
 from edge_retrieve.runtime.encoder import Encoder, FloatArray, ImageEncoding
 from edge_retrieve.runtime.errors import QueryError, StoreError
 from edge_retrieve.runtime.evidence import make_hits
@@ -42,14 +44,26 @@ class Retriever:
         Of the store's bundle.
     index : Index, optional
         Shared between retrievers of one store; made where None.
+    abstain_below : float
+        A probability: where no hit is as sure, there is no sufficiently similar case. A bundle whose scores
+        are not calibrated has a level of its own instead, or none.
 
     Raises
     ------
     StoreError
         Where the store's embeddings come from another bundle.
+    QueryError
+        Where `abstain_below` is no probability.
     """
 
-    def __init__(self, store: Store, encoder: Encoder, *, index: Index | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        *,
+        index: Index | None = None,
+        abstain_below: float = ABSTAIN_BELOW,
+    ) -> None:
         if store.bundle_id != encoder.bundle_id:
             raise StoreError(
                 "the store's embeddings come from another bundle than the one in use",
@@ -60,7 +74,9 @@ class Retriever:
         self._encoder = encoder
         self._index = index or Index(store)
         self._fusion = encoder.bundle.manifest.fusion
-        self._abstain_below = encoder.bundle.manifest.thresholds.get("abstain_below")
+        self._calibration = encoder.bundle.manifest.score_calibration
+        self._abstain_below = check_level(abstain_below)
+        self._least_score = encoder.bundle.manifest.thresholds.get("abstain_below")
 
     def query(
         self, query: Query, *, encoding: ImageEncoding | None = None, radiograph: Radiograph | None = None
@@ -177,6 +193,7 @@ class Retriever:
         asked = report if query.text is None else parse_report(query.text)
         probes, weights = self._probes(query, aims, images, texts, encoding)
         last = query.offset + query.k
+        allowed = self._store.matching(query.filters) if query.filters else None
         ranked = search(
             self._index,
             probes,
@@ -184,14 +201,20 @@ class Retriever:
             modalities=query.sides,
             combine=query.combine,
             exclude=own,
-            allowed=self._store.matching(query.filters) if query.filters else None,
+            allowed=allowed,
             patients_of=self._store.patients_of if query.one_per_patient else None,
         )
-        best = float(ranked.scores[0]) if len(ranked.scores) else None
+        # Curves are of the bundle's own weights.
+        usual = weights == weights_for(self._fusion, conditioned=aims[0].region is not None)
+        curves = self._calibration if usual else None
+        certainty = certainty_of(ranked, probes, query, self._index, curves, allowed)
+        abstained, level = abstains(ranked, certainty, self._abstain_below, self._least_score)
+        kept = np.arange(len(ranked.studies))
         if query.min_score is not None:
-            ranked = ranked.at(ranked.scores >= query.min_score)
-        hits = make_hits(self._store, ranked.at(slice(query.offset, last)), probes, asked)
-        floor = self._abstain_below
+            kept = np.flatnonzero(ranked.scores >= query.min_score)
+        page = kept[query.offset : last]
+        sure = None if certainty is None else certainty.at(page)
+        hits = make_hits(self._store, ranked.at(page), probes, asked, sure)
         regions = tuple(dict.fromkeys(aim.region for aim in aims if aim.region is not None))
         return RetrievalResult(
             hits=hits,
@@ -199,11 +222,13 @@ class Retriever:
             query_boxes=()
             if encoding is None
             else tuple((region, encoding.boxes[region.position]) for region in regions),
-            abstained=best is None or (floor is not None and best < floor),
+            abstained=abstained,
             offset=query.offset,
-            more=len(ranked.studies) > last,
+            more=len(kept) > last,
             set_apart=len(own),
             weights=weights,
+            calibrated=certainty is not None,
+            abstain_below=level,
         )
 
     def _probes(
@@ -236,7 +261,12 @@ class Retriever:
                 share > 0 for side, share in zip(BOTH, (first, second), strict=True) if side in query.sides
             )
             if vector is not None and counting:
-                probes.append(Probe(aim.region, vector, of_reports, (first, second), aim.weight, aim.box))
+                asking = tuple(
+                    side for side, held in zip(BOTH, (image, text), strict=True) if held is not None
+                )
+                probes.append(
+                    Probe(aim.region, vector, of_reports, (first, second), aim.weight, aim.box, asking)
+                )
         if not counting:
             raise QueryError(
                 "nothing that this query asks counts in the score",
