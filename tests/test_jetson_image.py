@@ -117,3 +117,10 @@ def test_the_command_is_one_the_application_has() -> None:
     name, *options = re.findall(r'"([^"]+)"', command)
     known = {option for parameter in main.commands[name].params for option in parameter.opts}
     assert {option for option in options if option.startswith("--")} <= known
+
+
+def test_the_scan_of_codes_is_compiled_where_a_compiler_is_allowed() -> None:
+    collecting = " ".join(i.rest for stage in stages() if named(stage) == "wheels" for i in stage)
+    assert re.search(r"apt-get install .*\bgcc libc6-dev\b", collecting)
+    # Without it the wheel would lack the scan and nobody would be told: the build must look.
+    assert re.search(r"zipfile --list /wheels/edge_retrieve-\S+ \| grep --quiet 'runtime/index/_scan", collecting)
