@@ -28,6 +28,8 @@ class Batch:
         Which boxes are known; None where all are.
     finding_map : Tensor of shape [B, L, 64, 64] or None
         Share of each cell that a finding covers, 0 to 1; None without augmentation or without masks.
+    lung_map : Tensor of shape [B, 2, 64, 64] or None
+        Share of each cell that the right and the left lung cover; None as for `finding_map`.
     labels : Tensor of shape [B, 29, L]
     patients : Tensor of shape [B]
     token_ids, mask : Tensor of shape [B, T]
@@ -48,6 +50,7 @@ class Batch:
     boxes: Tensor
     has_boxes: Tensor | None
     finding_map: Tensor | None
+    lung_map: Tensor | None
     labels: Tensor
     patients: Tensor
     token_ids: Tensor
@@ -95,7 +98,7 @@ def make_batch(
         Adds its sentences to those of the batch's own reports.
     """
     generator = np.random.default_rng(seed if seed is not None else 0)
-    images, boxes, finding_maps = [], [], []
+    images, boxes, finding_maps, lung_maps = [], [], [], []
     for row in rows:
         if seed is None:
             images.append(corpus.pixels[row].astype(np.float32) / np.float32(255.0))
@@ -106,6 +109,8 @@ def make_batch(
             boxes.append(pose.move_boxes(corpus.boxes[row]))
             if len(corpus.lesions.studies):  # else no mask means that nobody drew one
                 finding_maps.append(_finding_map(corpus.lesions, int(row), pose))
+            if corpus.lungs is not None:
+                lung_maps.append(np.stack([pose.move_image(lung) for lung in corpus.lungs[row]]))
     ids, mask = tokenize(tokenizer, [corpus.reports[row] for row in rows], limit)
     chosen = [
         BankEntry(int(row), entry.region, entry.text)
@@ -126,6 +131,7 @@ def make_batch(
         boxes=torch.from_numpy(np.stack(boxes)),
         has_boxes=None if corpus.has_boxes is None else torch.from_numpy(corpus.has_boxes[rows]),
         finding_map=torch.from_numpy(np.stack(finding_maps)) if finding_maps else None,
+        lung_map=torch.from_numpy(np.stack(lung_maps)).float() / 255 if lung_maps else None,
         labels=torch.from_numpy(corpus.labels[rows]),
         patients=torch.from_numpy(corpus.patients[rows]),
         token_ids=torch.from_numpy(ids),

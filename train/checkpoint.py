@@ -114,29 +114,45 @@ def load_trained(path: Path) -> TrainedModel:
     TrainingError
         As `read_checkpoint`, and where the weights do not fit the model.
     """
-    content = read_checkpoint(path)
-    config = _config_of(content, path)
-    tokenizer = Tokenizer.from_str(content["tokenizer"])
-    model = RraVl(config.model, tokenizer.get_vocab_size(), stored_backbones(content["ema"]))
-    _load(model, content["ema"], path, "Use the version that trained it, or train again")
-    return TrainedModel(model.eval(), tokenizer, config, content["epochs_done"])
+    return _trained(read_checkpoint(path), path, partial=False)
 
 
-def take_weights(model: RraVl, begun: RraVl, path: str) -> None:
-    """Copy the weights of the model that a run begins with; `path` is where they came from.
+def load_start(path: Path, config: TrainConfig) -> TrainedModel:
+    """Load the model that a run begins with; parts younger than the checkpoint begin as they are made.
+
+    Parameters
+    ----------
+    path : Path
+    config : TrainConfig
+        Of the run that begins.
 
     Raises
     ------
     TrainingError
-        They are those of another architecture.
+        As `load_trained`, and where the checkpoint's model has other sizes than the configuration's.
     """
-    _load(model, begun.state_dict(), Path(path), "Give `model` the sizes the checkpoint was trained with")
+    content = read_checkpoint(path)
+    begun = _config_of(content, path)
+    if begun.model != config.model:
+        raise TrainingError(
+            "the run's model is not that of the checkpoint it begins with",
+            where=str(path),
+            remedy="Give `model` the settings that the checkpoint was trained with",
+        )
+    return _trained(content, path, partial=True)
 
 
-def _load(model: RraVl, weights: dict[str, Any], path: Path, remedy: str) -> None:
+def _trained(content: dict[str, Any], path: Path, *, partial: bool) -> TrainedModel:
+    config = _config_of(content, path)
+    tokenizer = Tokenizer.from_str(content["tokenizer"])
+    model = RraVl(config.model, tokenizer.get_vocab_size(), stored_backbones(content["ema"]))
+    weights = {**model.state_dict(), **content["ema"]} if partial else content["ema"]
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise TrainingError(
-            f"the weights are those of another architecture ({error})", where=str(path), remedy=remedy
+            f"the weights are those of another architecture ({error})",
+            where=str(path),
+            remedy="Use the version that trained it, or train again",
         ) from None
+    return TrainedModel(model.eval(), tokenizer, config, content["epochs_done"])

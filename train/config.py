@@ -124,6 +124,7 @@ class LossWeights:
     box: float = 5.0
     box_score: float = 0.5
     finding_map: float = 0.0  # only for data sets with finding masks
+    lung_map: float = 0.0  # only for data sets with lung masks
     region_finding: float = 0.0  # findings of each region, as the report states them
 
 

@@ -37,6 +37,8 @@ class ImageSide(NamedTuple):
     box_logits : Tensor of shape [B, 29]
     finding_logits : Tensor of shape [B, L, h, w]
         Findings cell by cell.
+    lung_logits : Tensor of shape [B, 2, h, w]
+        The right and the left lung cell by cell.
     region_logits : Tensor of shape [B, 29, L]
         Findings of each region.
     other_view : Tensor of shape [B, 29, D] or None
@@ -48,6 +50,7 @@ class ImageSide(NamedTuple):
     boxes: Tensor
     box_logits: Tensor
     finding_logits: Tensor
+    lung_logits: Tensor
     region_logits: Tensor
     other_view: Tensor | None
 
@@ -140,6 +143,7 @@ def image_encoder(
             image.boxes,
             image.box_logits,
             image.finding_logits.float(),
+            image.lung_logits,
             reading.finding_logits,
             again,
         )

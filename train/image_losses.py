@@ -48,6 +48,20 @@ def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: f
     return _focal_by_finding(logits, truth, focus, (0, 2, 3))
 
 
+def lung_map(logits: Tensor, share: Tensor) -> Tensor:
+    """Return the binary cross-entropy of a per-cell segmentation of the lungs.
+
+    Parameters
+    ----------
+    logits : Tensor of shape [B, 2, h, w]
+        Brought to the truth's grid bilinearly.
+    share : Tensor of shape [B, 2, H, W]
+        Share of each cell that the lung covers, 0 to 1.
+    """
+    on_grid = F.interpolate(logits, size=share.shape[-2:], mode="bilinear", align_corners=False)
+    return F.binary_cross_entropy_with_logits(on_grid, share)
+
+
 def region_finding(logits: Tensor, labels: Tensor, *, focus: float = 2.0) -> Tensor:
     """Return the focal loss of the findings of each region against what the report states.
 

@@ -20,9 +20,8 @@ from edge_retrieve.train.checkpoint import (
     CHECKPOINT,
     TrainedModel,
     checkpoint_to_resume,
-    load_trained,
+    load_start,
     save_checkpoint,
-    take_weights,
 )
 from edge_retrieve.train.config import Source, StageConfig, TrainConfig, config_to_json
 from edge_retrieve.train.datasets.corpus import Corpus, certainty
@@ -118,13 +117,18 @@ class Trainer:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.device = chosen_device(config.device, processes.rank)
-        begun = load_trained(Path(config.start).expanduser()) if config.start and saved is None else None
+        begun = (
+            load_start(Path(config.start).expanduser(), config) if config.start and saved is None else None
+        )
         self.tokenizer = self._tokenizer(begun)
         self.bank = TextBank(corpus)
-        stored = stored_backbones(saved["model"]) if saved is not None else None
+        known = (
+            saved["model"] if saved is not None else begun.model.state_dict() if begun is not None else None
+        )
+        stored = stored_backbones(known) if known is not None else None
         self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device, stored)
         if begun is not None:
-            take_weights(self.model, begun.model, config.start)
+            self.model.load_state_dict(begun.model.state_dict())
         self.ema = copy.deepcopy(self.model).eval()
         self.optimiser = build_optimiser(self.model, config.optimiser, config.weight_decay)
         # Where the run stands: whole epochs, batches of the next one, and the sums of their losses.

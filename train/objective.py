@@ -18,7 +18,7 @@ from edge_retrieve.train.encoding import Encoded, Needs, TextSide
 _REGION_WORD_STUDIES = 16
 _MAX_SCALE = 100.0
 # Losses of single images, which every objective is trained with; the others align, and are what differs.
-SHARED = ("box", "box_score", "finding_map")
+SHARED = ("box", "box_score", "finding_map", "lung_map")
 ALIGNMENT = tuple(f.name for f in dataclasses.fields(LossWeights) if f.name not in SHARED)
 # Objectives that train one head only: a region is then a smaller image, and asked for as one.
 ONE_HEAD = frozenset({Objective.GLOBAL_INFONCE, Objective.SEMANTIC_SOFT, Objective.REGION_CROPS})
@@ -88,6 +88,8 @@ def _of_single_images(encoded: Encoded, batch: Batch, weights: LossWeights) -> d
         share = torch.nn.functional.interpolate(batch.finding_map, size=side, mode="area")
         value = image_losses.finding_map(image.finding_logits, share)
         parts["finding_map"] = weights.finding_map * value
+    if weights.lung_map and batch.lung_map is not None:
+        parts["lung_map"] = weights.lung_map * image_losses.lung_map(image.lung_logits, batch.lung_map)
     return parts
 
 

@@ -23,7 +23,9 @@ _ROUNDS = 5
 # (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4).
 _RMS = 0.2
 # Layers that read out single numbers: their rows are unrelated, and orthogonalising would relate them.
-_READ_OUTS = frozenset({"finding_head", "region_findings", "localizer.edges", "localizer.score"})
+_READ_OUTS = frozenset(
+    {"finding_head", "region_findings", "localizer.edges", "localizer.lungs", "localizer.score"}
+)
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:

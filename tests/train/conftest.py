@@ -54,11 +54,12 @@ def make_corpus(studies: int = 24) -> Corpus:
             findings=np.zeros(len(range(0, studies, 2)), dtype=np.int64),
             masks=generator.integers(0, 2, (len(range(0, studies, 2)), 64, 64), dtype=np.uint8) * 255,
         ),
+        lungs=generator.integers(0, 2, (studies, 2, 64, 64), dtype=np.uint8) * 255,
     )
 
 
 def make_config(out: Path) -> TrainConfig:
-    everything = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0, 1.0)
+    everything = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0, 1.0, 1.0)
     return TrainConfig(
         out=str(out),
         model=TINY_MODEL,

@@ -52,6 +52,27 @@ def test_a_resumed_run_repeats_an_uninterrupted_one(
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_run_begins_with_the_weights_and_tokenizer_of_another(
+    config: TrainConfig, corpus: Corpus, tmp_path: Path
+) -> None:
+    first = Trainer(config, corpus, corpus).run()
+    # A rate of nothing: what the second run ends with is what it began with.
+    still = tuple(replace(stage, learning_rate=0.0) for stage in config.stages)
+    second = replace(config, out=str(tmp_path / "second"), start=str(first.checkpoint), stages=still, seed=5)
+    Trainer(second, corpus, corpus).run()
+    begun, ended = (read_checkpoint(Path(run.out)) for run in (config, second))
+    assert ended["tokenizer"] == begun["tokenizer"]
+    weights = {name for name in begun["ema"] if "running_" not in name and "num_batches" not in name}
+    assert all(torch.equal(begun["ema"][name], ended["ema"][name]) for name in weights)
+    # Parts younger than the checkpoint begin as they are made, parts of another size are refused.
+    older = {name: value for name, value in begun["ema"].items() if "lung" not in name}
+    torch.save({**begun, "ema": older}, tmp_path / "older.pt")
+    Trainer(replace(second, out=str(tmp_path / "third"), start=str(tmp_path / "older.pt")), corpus, corpus)
+    wider = replace(second, out=str(tmp_path / "wider"), model=replace(config.model, embedding_dim=32))
+    with pytest.raises(TrainingError, match="not that of the checkpoint it begins with"):
+        Trainer(wider, corpus, corpus)
+
+
 def test_stages_compute_the_losses_they_name(config: TrainConfig, corpus: Corpus) -> None:
     Trainer(config, corpus, corpus).run()
     align, *locate = losses(Path(config.out))
@@ -61,6 +82,7 @@ def test_stages_compute_the_losses_they_name(config: TrainConfig, corpus: Corpus
         "location_image_text",
         "location_text_text",
         "finding_map",
+        "lung_map",
         "region_finding",
     }
 
@@ -177,7 +199,7 @@ def test_every_objective_trains_and_reads_back(
 ) -> None:
     config = replace(config, objective=objective, chunk=3, stages=config.stages[1:])
     result = Trainer(config, corpus, corpus).run()
-    shared, (first, _) = {"box", "box_score", "finding_map"}, losses(Path(config.out))
+    shared, (first, _) = {"box", "box_score", "finding_map", "lung_map"}, losses(Path(config.out))
     if objective is not Objective.RRA_VL:
         assert set(first) == shared | {objective.value}
         # As heavy as the five alignment losses it stands in for.

@@ -91,6 +91,8 @@ class Corpus:
         pooled from predicted boxes.
     label_weights : float32 array of shape [N, 29], optional
         How sure the labels of each region are, 0 to 1 (`certainty`); all sure where it is left out.
+    lungs : uint8 array of shape [N, 2, 64, 64], optional
+        255 where the right and the left lung are, for data sets that know.
     """
 
     pixels: PixelSource
@@ -102,6 +104,7 @@ class Corpus:
     lesions: LesionMasks
     has_boxes: npt.NDArray[np.bool_] | None = None
     label_weights: npt.NDArray[np.float32] | None = None
+    lungs: npt.NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -17,6 +17,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, boxes_to_array
 from edge_retrieve.train.config import DataConfig
 from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, LesionMasks, supervise
 from edge_retrieve.train.phantom.display import display_values
+from edge_retrieve.train.phantom.geometry import SIDES
 from edge_retrieve.train.phantom.render import render
 from edge_retrieve.train.phantom.reports import write_report
 from edge_retrieve.train.phantom.sampling import Density, PlannedStudy, Split, sample_archive
@@ -37,6 +38,7 @@ class _Rendered:
     boxes: npt.NDArray[np.float32]  # [29, 4]
     findings: tuple[int, ...]
     masks: npt.NDArray[np.uint8]  # [lesions, 64, 64]
+    lungs: npt.NDArray[np.uint8]  # [2, 64, 64]
 
 
 def _render(job: _Job) -> _Rendered:
@@ -46,17 +48,19 @@ def _render(job: _Job) -> _Rendered:
     side = (job.image_size, job.image_size)
     small = cv2.resize(shown, side, interpolation=cv2.INTER_AREA)
     placed = [image.boxes[region] for region in REGIONS]
-    grid = (MASK_SIDE, MASK_SIDE)
-    masks = [
-        cv2.resize(entry.mask.astype(np.uint8) * 255, grid, interpolation=cv2.INTER_AREA)
-        for entry in image.findings
-    ]
+    masks = [_coarse(entry.mask) for entry in image.findings]
     return _Rendered(
         np.round(small * 255.0).astype(np.uint8),
         boxes_to_array(placed) / np.float32(job.render_size),
         tuple(FINDINGS.index(entry.lesion.finding) for entry in image.findings),
-        np.array(masks, dtype=np.uint8).reshape(-1, *grid),
+        np.array(masks, dtype=np.uint8).reshape(-1, MASK_SIDE, MASK_SIDE),
+        np.array([_coarse(lung) for lung in image.lungs], dtype=np.uint8),
     )
+
+
+def _coarse(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    grid = (MASK_SIDE, MASK_SIDE)
+    return np.asarray(cv2.resize(mask.astype(np.uint8) * 255, grid, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _renderer_digest() -> str:
@@ -116,6 +120,7 @@ def load_phantom_corpus(
         labels=labels,
         region_texts=region_texts,
         lesions=_load_lesions(folder / "lesions.npz"),
+        lungs=np.load(folder / "lungs.npy"),
     )
 
 
@@ -131,11 +136,12 @@ def _fill(folder: Path, jobs: list[_Job], workers: int, progress: Progress | Non
         folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=(len(jobs), size, size)
     )
     boxes = np.zeros((len(jobs), len(REGIONS), 4), dtype=np.float32)
+    lungs = np.zeros((len(jobs), len(SIDES), MASK_SIDE, MASK_SIDE), dtype=np.uint8)
     studies: list[int] = []
     findings: list[int] = []
     masks: list[npt.NDArray[np.uint8]] = []
     for row, rendered in enumerate(_rendered(jobs, workers)):
-        pixels[row], boxes[row] = rendered.pixels, rendered.boxes
+        pixels[row], boxes[row], lungs[row] = rendered.pixels, rendered.boxes, rendered.lungs
         studies += [row] * len(rendered.findings)
         findings += rendered.findings
         masks.append(rendered.masks)
@@ -148,6 +154,7 @@ def _fill(folder: Path, jobs: list[_Job], workers: int, progress: Progress | Non
         masks=np.concatenate(masks),
     )
     pixels.flush()
+    np.save(folder / "lungs.npy", lungs)
     # The boxes are written last, under a temporary name: their presence says the cache is whole.
     partial = folder / "boxes.partial.npy"
     np.save(partial, boxes)

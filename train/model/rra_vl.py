@@ -50,12 +50,13 @@ class ImageOutputs(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What `RraVl.see` returns: as `ImageOutputs`, with the findings cell by cell [B, L, h, w] (logits)."""
+    """What `RraVl.see` returns: as `ImageOutputs`, with logits of findings and lungs, [B, L or 2, h, w]."""
 
     features: Tensor
     boxes: Tensor
     box_logits: Tensor
     finding_logits: Tensor
+    lung_logits: Tensor
 
 
 class Reading(NamedTuple):
@@ -167,7 +168,7 @@ class RraVl(nn.Module):
     def see(self, pixels: Tensor) -> Sight:
         """Return what is seen in pixels [B, 1, S, S] before any box is read."""
         shared = self.image_tower(pixels)
-        boxes, box_logits = self.localizer(shared)
+        found = self.localizer(shared)
         value = F.relu(self.value(shared))
         salience = torch.exp(_SALIENCE_RANGE * torch.tanh(self.salience(shared)))
         weights = salience.repeat_interleave(
@@ -176,7 +177,7 @@ class RraVl(nn.Module):
         finding_logits = self.finding_head(shared)
         evidence = torch.exp(_EVIDENCE_RANGE * torch.tanh(finding_logits / _EVIDENCE_RANGE))
         features = torch.cat([value, value * weights, salience, evidence], dim=1)
-        return Sight(features, boxes, box_logits, finding_logits)
+        return Sight(features, found.boxes, found.logits, finding_logits, found.lung_logits)
 
     def read(self, features: Tensor, boxes: Tensor) -> Reading:
         """Read the whole image and boxes [B, R, 4] of it in one pooling."""

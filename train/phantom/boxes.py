@@ -13,9 +13,6 @@ from edge_retrieve.train.phantom.geometry import SIDES, LungSide, Thorax
 
 _LEAST = 2.0
 """Least width and height of a region's box, pixels of a 512-pixel image."""
-_FAINT_TOP, _FAINT_BASE = 0.029, 0.038
-"""Parts of a lung's height, at the apex and in the recess behind the dome, where rays cross less than
-three tenths of the lung's full depth: a reader sees no lung there. Medians over 48 rendered lungs."""
 
 
 def region_boxes(thorax: Thorax, clavicles: Mapping[Laterality, Points], frame: Frame) -> dict[Region, Box]:
@@ -58,8 +55,6 @@ def _lung_regions(side: Laterality, lung: LungSide, frame: Frame) -> dict[Region
     name = side.value
     outline = frame.to_pixels(lung.outline)
     x1, y1, x2, y2 = bounds(outline)
-    angle = y2
-    y1, y2 = y1 + _FAINT_TOP * (y2 - y1), y2 - _FAINT_BASE * (y2 - y1)
     tall = y2 - y1
     cuts = (0.0, 1 / 3, 2 / 3, 1.0)
     zones = {
@@ -73,7 +68,7 @@ def _lung_regions(side: Laterality, lung: LungSide, frame: Frame) -> dict[Region
     _, dome_top, _, _ = bounds(dome)
     rise = 6 / frame.pitch
     return {
-        Region(f"{name} lung"): _band(outline, y1, y2),
+        Region(f"{name} lung"): outline,
         **zones,
         Region(f"{name} apical zone"): _band(outline, y1, y1 + 0.22 * tall),
         Region(f"{name} hilar structures"): frame.to_pixels(
@@ -87,7 +82,7 @@ def _lung_regions(side: Laterality, lung: LungSide, frame: Frame) -> dict[Region
                 angle_y + 5,
             )
         ),
-        Region(f"{name} hemidiaphragm"): _rect(x1, dome_top - rise, x2, angle),
+        Region(f"{name} hemidiaphragm"): _rect(x1, dome_top - rise, x2, y2),
     }
 
 

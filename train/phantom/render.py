@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.train.phantom.acquisition import draw_exposure, draw_framing, draw_pose
 from edge_retrieve.train.phantom.anatomy import draw_anatomy
 from edge_retrieve.train.phantom.detector import develop, expose, finish
+from edge_retrieve.train.phantom.geometry import SIDES
 from edge_retrieve.train.phantom.lesions import changes_of, place
-from edge_retrieve.train.phantom.scene import build_scene
+from edge_retrieve.train.phantom.scene import Scene, build_scene
 from edge_retrieve.train.phantom.spec import CaseSpec, PhantomImage
 
 
@@ -60,4 +64,13 @@ def render(spec: CaseSpec, size: int = 512) -> PhantomImage:
         view=spec.view,
         sex=anatomy.sex,
         age=anatomy.age,
+        lungs=_lungs(scene),
     )
+
+
+def _lungs(scene: Scene) -> npt.NDArray[np.bool_]:
+    left, top, right, bottom = (round(edge) for edge in scene.frame.field)
+    shown = np.zeros((len(SIDES), scene.frame.size, scene.frame.size), dtype=np.bool_)
+    for row, side in enumerate(SIDES):
+        shown[row, top:bottom, left:right] = scene.organs.sides[side][top:bottom, left:right] > 0.5
+    return shown

@@ -107,6 +107,8 @@ class PhantomImage:
         ``M`` or ``F``.
     age : int
         Years.
+    lungs : bool array of shape [2, H, W]
+        The lungs' outlines, right and left, with what lies behind the heart; none outside the exposed field.
     """
 
     pixels: npt.NDArray[np.uint16]
@@ -117,6 +119,7 @@ class PhantomImage:
     view: View
     sex: str
     age: int
+    lungs: npt.NDArray[np.bool_]
 
 
 def _both(*names: str) -> tuple[Region, ...]:

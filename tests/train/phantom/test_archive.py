@@ -29,7 +29,8 @@ def fake_render(spec, size):
         box = Box(20, 10 * number, 27, 10 * number + 5)
         findings.append(PlacedFinding(lesion, implied_regions(lesion.finding, lesion.region), box, mask))
     boxes = {region: Box(1.5, 2.25, 30, 40 + region.position) for region in REGIONS}
-    return PhantomImage(pixels, 2048.0, 3000.5, boxes, tuple(findings), spec.view, "F", 61)
+    lungs = np.zeros((2, size, size), dtype=bool)
+    return PhantomImage(pixels, 2048.0, 3000.5, boxes, tuple(findings), spec.view, "F", 61, lungs)
 
 
 def digests(folder):

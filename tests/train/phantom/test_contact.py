@@ -10,7 +10,8 @@ from edge_retrieve.train.phantom.spec import PhantomImage
 
 def flat(value: int) -> PhantomImage:
     pixels = np.full((4, 6), value, np.uint16)
-    return PhantomImage(pixels, 1000.0, 2000.0, {}, (), View.PA, "F", 40)
+    lungs = np.zeros((2, 4, 6), np.bool_)
+    return PhantomImage(pixels, 1000.0, 2000.0, {}, (), View.PA, "F", 40, lungs)
 
 
 def test_the_window_maps_its_ends_to_black_and_white() -> None:
