@@ -3,54 +3,47 @@
 The rows are centred and turned onto their principal directions; a direction gets 4, 2, 1 or no bits by its
 variance, and a code stands for the mean of the values it was given (Lloyd-Max quantisation: Max, "Quantizing
 for minimum distortion", 1960). So 20,000 rows of 128 take 0.6 MB and stay in a core's cache. `kernel` scans
-them. How far a code's score may be off is known from what the codes leave of the variance: every row that
-comes within some standard deviations of the best is scored by its float32 values, and no other. Embeddings
-come in clusters, whose errors are not normal: how many deviations it takes is measured on each partition.
+them. Every row whose score may, by its code, be among the best is scored by its values, and no other.
+
+Embeddings come in clusters, and the rows of a rare one lie far from their codes: what a code leaves of a
+row differs tenfold. So the last four bits of a code say how much of its row it leaves. A score may then be
+too low by some standard deviations *of its own row's error*; about three do for rows of any kind, and each
+partition measures how many it takes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int32]
-ByteArray = npt.NDArray[np.uint8]
+from edge_retrieve.runtime.index.quantiser import (
+    ByteArray,
+    FloatArray,
+    IntArray,
+    by_bits,
+    quantise,
+    share_bits,
+)
+
 SignedArray = npt.NDArray[np.int8]
 
 BLOCK = 64
 """Rows in a block of codes; the kernel's too."""
 
 LEAST_WIDTH = 3.0
-"""Fewest standard deviations of the codes' error within which a row is looked at: 99.9 % if it is normal."""
+"""Fewest standard deviations of a row's error by which its score may be too low: 99.9 % if it is normal."""
 
+_SPREADS = 16  # levels of how much a code leaves of a row: four bits
 _SAMPLE = 4096  # rows from which directions, levels and errors are learnt
 _PROBES = 64  # queries on which the errors of near rows are measured: so many rows, so many random vectors
-_NEAR = 20  # rows nearest a probe
-_MISSED = 0.005  # share of near rows whose error may be larger than the width allows for
-# Decision thresholds of the Lloyd-Max quantiser of a standard normal variable (Max 1960, table I).
-_THRESHOLDS = {
-    1: (0.0,),
-    2: (-0.9816, 0.0, 0.9816),
-    4: tuple(
-        sign * value
-        for sign, values in (
-            (-1, (2.401, 1.844, 1.437, 1.099, 0.7996, 0.5224, 0.2582)),
-            (1, (0.0, 0.2582, 0.5224, 0.7996, 1.099, 1.437, 1.844, 2.401)),
-        )
-        for value in values
-    ),
-}
-# Variance that such a quantiser leaves of 1, by bits.
-_LEFT = {0: 1.0, 1: 0.3634, 2: 0.1175, 4: 0.009497}
-_STEPS = ((0, 1), (1, 2), (2, 4))
+_NEAR = 10  # rows nearest a probe
+_MISSED = 0.002  # share of near rows whose error may be larger than the width allows for
 # The arrays of a file of codes, in its order.
 _CODER_PARTS = (
-    *((name, "<f4") for name in ("mean", "rotation", "levels", "deviation", "residual")),
+    *((name, "<f4") for name in ("mean", "rotation", "levels", "deviation", "residual", "spreads")),
     ("slots", "<i4"),
 )
 
@@ -70,13 +63,16 @@ class Coder:
         Per direction, the values' standard deviation, by which the quantiser is scaled.
     residual : float32 array of shape [D]
         Per direction, the variance between values and their levels.
+    spreads : float32 array of shape [16]
+        What the last nibble stands for: the length of what a code leaves of its row, over the root mean
+        square of these lengths; ascending, and never below the row's own.
     slots : int32 array of shape [nibbles, 4]
         The directions that share four bits, lowest bits first; -1 for none. Alone a direction has all four,
-        of two each has two, of four (or three) each has one.
+        of two each has two, of four (or three) each has one. The last nibble is none's.
     grain : float
-        Step of the rows' copies in bytes: their largest value over 127.
+        Step of the rows' copies in bytes: their largest distance from the mean, over 127.
     width : float
-        Standard deviations of the codes' error within which a row is looked at.
+        Standard deviations of a row's error by which its score by its code may be too low.
     """
 
     mean: FloatArray
@@ -84,13 +80,14 @@ class Coder:
     levels: FloatArray
     deviation: FloatArray
     residual: FloatArray
+    spreads: FloatArray
     slots: IntArray
     grain: float
     width: float
 
 
-def learn_coder(rows: FloatArray, nibbles: int | None = None) -> Coder:
-    """Fit a coder to rows.
+def encode_rows(rows: FloatArray, nibbles: int | None = None) -> CodedRows:
+    """Learn a coder from rows and code them.
 
     Parameters
     ----------
@@ -100,56 +97,78 @@ def learn_coder(rows: FloatArray, nibbles: int | None = None) -> Coder:
         Length of a code in half bytes, even; by default half of D, which is two bits a dimension.
     """
     dim = rows.shape[1]
-    nibbles = nibbles or max(2, (dim // 2 + 1) // 2 * 2)
+    coder = _learn(rows, nibbles or max(2, (dim // 2 + 1) // 2 * 2))
+    nibbles = len(coder.slots)
+    blocks = -(-len(rows) // BLOCK)
+    halves = np.zeros((nibbles, blocks * BLOCK), np.uint8)
+    left = np.zeros(len(rows), np.float32)
+    for start in range(0, len(rows), _SAMPLE):
+        turned = coder.rotation @ (rows[start : start + _SAMPLE] - coder.mean).T
+        end = start + turned.shape[1]
+        turned -= _code(coder, turned, halves[:, start:end])
+        left[start:end] = np.sqrt(np.square(turned, out=turned).sum(axis=0))
+    left /= max(float(np.sqrt(coder.residual.sum())), 1e-9)
+    coder = replace(coder, spreads=_spread_levels(left))
+    halves[-1, : len(rows)] = np.minimum(np.searchsorted(coder.spreads, left), _SPREADS - 1)
+    pairs = (halves[0::2] | (halves[1::2] << 4)).reshape(nibbles // 2, blocks, 2, BLOCK // 2)
+    blocked = np.ascontiguousarray(pairs.transpose(1, 0, 3, 2)).reshape(blocks, nibbles // 2, BLOCK)
+    return CodedRows(coder, blocked, to_bytes(coder, rows))
+
+
+def _learn(rows: FloatArray, nibbles: int) -> Coder:
+    """Fit a coder to rows; its spreads are left to be measured."""
+    dim = rows.shape[1]
     sample = rows[:: max(1, len(rows) // _SAMPLE)]
     mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
     centred = sample - mean
     variances, directions = np.linalg.eigh((centred.T @ centred / len(sample)).astype(np.float64))
     rotation = np.ascontiguousarray(directions.T[::-1], dtype=np.float32)
     variances = np.maximum(variances[::-1], 0.0)
-    slots = _share(variances, nibbles)
+    slots = share_bits(variances, nibbles)
     turned = rotation @ centred.T
     levels = np.zeros((dim, 16), np.float32)
     residual = variances.astype(np.float32)
     known = np.zeros_like(turned)
     deviation = np.sqrt(variances).astype(np.float32)
-    for bits, group in _by_bits(slots).items():
-        codes = _quantise(turned[group], deviation[group], bits)
+    for bits, group in by_bits(slots).items():
+        codes = quantise(turned[group], deviation[group], bits)
         for direction, code in zip(group, codes, strict=True):
             counts = np.bincount(code, minlength=16)
             sums = np.bincount(code, weights=turned[direction], minlength=16)
             levels[direction] = sums / np.maximum(counts, 1)
             known[direction] = levels[direction, code]
             residual[direction] = float(np.mean((turned[direction] - known[direction]) ** 2))
-    grain = max(float(np.abs(rows).max(initial=0.0)) / 127.0, 1e-9)
-    return Coder(mean, rotation, levels, deviation, residual, slots, grain, _width(turned, known, residual))
+    grain = max(float(np.abs(rows - mean).max(initial=0.0)) / 127.0, 1e-9)
+    width = _width(turned, known, residual)
+    spreads = np.zeros(_SPREADS, np.float32)
+    return Coder(mean, rotation, levels, deviation, residual, spreads, slots, grain, width)
 
 
-def encode(coder: Coder, rows: FloatArray) -> ByteArray:
-    """Return the rows' codes in the kernel's blocks, shape [blocks, nibbles / 2, 64]; see scan.c.
-
-    A last block that is not full is filled up with zeros.
-    """
-    nibbles = len(coder.slots)
-    blocks = -(-len(rows) // BLOCK)
-    pairs = np.zeros((blocks * BLOCK, nibbles // 2), np.uint8)
+def _code(coder: Coder, turned: FloatArray, halves: ByteArray) -> FloatArray:
+    """Fill in the nibbles of rows, shape [nibbles, n]; return what they stand for, shape [D, n]."""
+    known = np.zeros_like(turned)
     place = {int(d): (n, s) for n, slots in enumerate(coder.slots) for s, d in enumerate(slots) if d >= 0}
-    for start in range(0, len(rows), _SAMPLE):
-        turned = coder.rotation @ (rows[start : start + _SAMPLE] - coder.mean).T
-        halves = np.zeros((nibbles, turned.shape[1]), np.uint8)
-        for bits, group in _by_bits(coder.slots).items():
-            codes = _quantise(turned[group], coder.deviation[group], bits)
-            for direction, code in zip(group, codes, strict=True):
-                nibble, slot = place[int(direction)]
-                halves[nibble] |= code << (slot * bits)
-        pairs[start : start + turned.shape[1]] = (halves[0::2] | (halves[1::2] << 4)).T
-    blocked = pairs.reshape(blocks, 2, BLOCK // 2, nibbles // 2).transpose(0, 3, 2, 1)
-    return np.ascontiguousarray(blocked).reshape(blocks, nibbles // 2, BLOCK)
+    for bits, group in by_bits(coder.slots).items():
+        codes = quantise(turned[group], coder.deviation[group], bits)
+        for direction, code in zip(group, codes, strict=True):
+            nibble, slot = place[int(direction)]
+            halves[nibble] |= code << (slot * bits)
+            known[direction] = coder.levels[direction, code]
+    return known
+
+
+def _spread_levels(left: FloatArray) -> FloatArray:
+    """Return levels in equal ratios: the smallest serves one row in a hundred, the largest all."""
+    most = max(float(left.max(initial=0.0)), 1e-6)
+    least = max(float(np.quantile(left, 0.01)), most / 64)
+    # Rounded up, so that the largest row is not above its level.
+    levels = np.geomspace(least, most, _SPREADS).astype(np.float32)
+    return np.asarray(np.nextafter(levels, np.float32(np.inf)), dtype=np.float32)
 
 
 def to_bytes(coder: Coder, rows: FloatArray) -> SignedArray:
-    """Return the rows rounded to whole steps of the coder's grain, shape [n, D]."""
-    return np.asarray(np.rint(rows / np.float32(coder.grain)), dtype=np.int8)
+    """Return the rows, less their mean, rounded to whole steps of the coder's grain; shape [n, D]."""
+    return np.asarray(np.rint((rows - coder.mean) / np.float32(coder.grain)), dtype=np.int8)
 
 
 @dataclass(frozen=True)
@@ -168,12 +187,6 @@ class CodedRows:
     in_bytes: SignedArray
 
 
-def encode_rows(rows: FloatArray) -> CodedRows:
-    """Learn a coder from rows and code them."""
-    coder = learn_coder(rows)
-    return CodedRows(coder, encode(coder, rows), to_bytes(coder, rows))
-
-
 def code_parts(coded: CodedRows) -> list[bytes]:
     """Return what a file of codes consists of; `map_codes` reads it."""
     return [getattr(coded.coder, name).astype(kind).tobytes() for name, kind in _CODER_PARTS] + [
@@ -188,7 +201,7 @@ def map_codes(path: Path, count: int, dim: int) -> CodedRows:
     raw = np.memmap(path, dtype=np.uint8, mode="r")
     # All but the codes, two nibbles a byte and 64 rows a block, is of known size.
     blocks = -(-count // BLOCK)
-    fixed = 4 * (dim + dim * dim + 16 * dim + 2 * dim + 2) + count * dim
+    fixed = 4 * (dim + dim * dim + 16 * dim + 2 * dim + _SPREADS + 2) + count * dim
     # The rest is 16 bytes of slots a nibble, and half a byte a nibble for each place in a block.
     nibbles = (len(raw) - fixed) // (16 + blocks * BLOCK // 2)
     shapes = {
@@ -197,6 +210,7 @@ def map_codes(path: Path, count: int, dim: int) -> CodedRows:
         "levels": (dim, 16),
         "deviation": (dim,),
         "residual": (dim,),
+        "spreads": (_SPREADS,),
         "slots": (nibbles, 4),
     }
     held = {}
@@ -215,7 +229,7 @@ def map_codes(path: Path, count: int, dim: int) -> CodedRows:
 
 
 def _width(turned: FloatArray, known: FloatArray, residual: FloatArray) -> float:
-    """Measure by how many standard deviations the codes underrate the rows nearest to a query.
+    """Measure by how many standard deviations codes underrate the rows nearest to a query.
 
     Parameters
     ----------
@@ -231,62 +245,10 @@ def _width(turned: FloatArray, known: FloatArray, residual: FloatArray) -> float
     # A probe's own row is underrated most, and needs it least: its score is far above the others'.
     scores[np.arange(len(places)), places] = -np.inf
     near = np.argpartition(scores, max(0, count - _NEAR), axis=1)[:, -_NEAR:]
-    short = np.take_along_axis(scores - probes @ known, near, axis=1)
-    deviations = np.sqrt(np.square(probes) @ residual)[:, np.newaxis]
+    exact = np.take_along_axis(scores, near, axis=1)
+    # A row is found where its score by its code, and the width, reach the worst of the nearest.
+    short = exact.min(axis=1, keepdims=True) - np.take_along_axis(probes @ known, near, axis=1)
+    lengths = np.sqrt(np.square(turned - known).sum(axis=0) / max(float(residual.sum()), 1e-12))
+    deviations = np.sqrt(np.square(probes) @ residual)[:, np.newaxis] * lengths[near]
     ratios = (short / np.maximum(deviations, 1e-9))[np.isfinite(short)]
     return max(LEAST_WIDTH, float(np.quantile(ratios, 1 - _MISSED))) if len(ratios) else LEAST_WIDTH
-
-
-def _share(variances: npt.NDArray[np.float64], nibbles: int) -> IntArray:
-    """Give each direction 4, 2, 1 or no bits, and say which share a nibble.
-
-    Steps are taken in the order of the variance they remove per bit: best where steps are of falling worth.
-    """
-    steps = sorted(
-        (-variance * (_LEFT[low] - _LEFT[high]) / (high - low), direction, low, high)
-        for direction, variance in enumerate(variances)
-        for low, high in _STEPS
-    )
-    bits = np.zeros(len(variances), np.int64)
-    for _, direction, low, high in steps:
-        if bits[direction] != low:
-            continue
-        bits[direction] = high
-        if _nibbles_for(bits) > nibbles:
-            bits[direction] = low
-    together = [
-        list(group) for size in (4, 2, 1) for group in _groups(np.flatnonzero(bits == size), 4 // size)
-    ]
-    # Strong beside weak: the sum of two tables' ranges sets the step at which all are rounded.
-    together.sort(key=lambda group: -float(np.sqrt(variances[group]).sum()))
-    together += [[]] * (nibbles - len(together))
-    paired = chain.from_iterable(
-        zip(together[: nibbles // 2], together[: nibbles // 2 - 1 : -1], strict=True)
-    )
-    slots = np.full((nibbles, 4), -1, np.int32)
-    for nibble, group in enumerate(paired):
-        slots[nibble, : len(group)] = group
-    return slots
-
-
-def _nibbles_for(bits: npt.NDArray[np.int64]) -> int:
-    return sum(-(-int((bits == size).sum()) * size // 4) for size in (1, 2, 4))
-
-
-def _groups(directions: npt.NDArray[np.int64], size: int) -> list[npt.NDArray[np.int64]]:
-    return [directions[start : start + size] for start in range(0, len(directions), size)]
-
-
-def _by_bits(slots: IntArray) -> dict[int, npt.NDArray[np.int64]]:
-    """Return the directions that have so many bits each."""
-    counts = (slots >= 0).sum(axis=1)
-    bits = {4: counts == 1, 2: counts == 2, 1: counts > 2}
-    return {size: slots[mask][slots[mask] >= 0].astype(np.int64) for size, mask in bits.items() if mask.any()}
-
-
-def _quantise(values: FloatArray, deviation: FloatArray, bits: int) -> ByteArray:
-    """Return the codes of values of shape [directions, n]."""
-    codes = np.zeros(values.shape, np.uint8)
-    for threshold in _THRESHOLDS[bits]:
-        codes += values > (np.float32(threshold) * deviation)[:, np.newaxis]
-    return codes

@@ -25,7 +25,7 @@ from edge_retrieve.runtime.index.codes import code_parts, map_codes
 from edge_retrieve.runtime.index.partition import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Goes up with a change of what the files hold."""
 
 _ATTEMPTS = 2  # at reading files that another process may be exchanging

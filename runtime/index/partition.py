@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.index import kernel
 from edge_retrieve.runtime.index.by_study import ByStudy
-from edge_retrieve.runtime.index.codes import ByteArray, CodedRows, encode_rows
+from edge_retrieve.runtime.index.codes import CodedRows, encode_rows
+from edge_retrieve.runtime.index.quantiser import ByteArray
 from edge_retrieve.runtime.index.switch_points import DEFAULT_SWITCH_POINTS, Form, SwitchPoints
 from edge_retrieve.runtime.store import Vectors
 
@@ -106,7 +107,8 @@ class Segment:
             numbers = self._walk(query, count + passed_over)
             scores = rows[numbers] @ query
         elif self._scan is not None:
-            found = self._scan.search(query, count, excluded=excluded)
+            words = None if excluded is None else kernel.pack_excluded(excluded)
+            found = self._scan.search(query, count, excluded=words)
             return found.numbers, found.scores
         else:
             numbers, scores = np.arange(len(rows), dtype=np.int64), rows @ query

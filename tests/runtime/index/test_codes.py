@@ -3,7 +3,7 @@ import pytest
 
 from edge_retrieve.runtime.index import kernel
 from edge_retrieve.runtime.index.codes import BLOCK, CodedRows, code_parts, encode_rows, map_codes
-from edge_retrieve.runtime.index.kernel import CodeScan, Lanes
+from edge_retrieve.runtime.index.kernel import CodeScan, Lanes, pack_excluded
 
 
 def unit(rows):
@@ -57,7 +57,8 @@ def test_codes_stand_for_their_rows_as_closely_as_they_say(make, dim):
     assert error <= 0.16 * rows.var(axis=0).sum() + 1e-6
     used = [slot for slot in coded.coder.slots.ravel().tolist() if slot >= 0]
     assert len(used) == len(set(used))
-    np.testing.assert_allclose(coded.in_bytes * coded.coder.grain, rows, atol=coded.coder.grain * 0.51)
+    in_bytes = coded.coder.mean + coded.in_bytes * coded.coder.grain
+    np.testing.assert_allclose(in_bytes, rows, atol=coded.coder.grain * 0.51)
 
 
 def test_a_file_of_codes_is_read_as_it_was_written(tmp_path):
@@ -65,7 +66,7 @@ def test_a_file_of_codes_is_read_as_it_was_written(tmp_path):
     coded = encode_rows(rows)
     (tmp_path / "codes").write_bytes(b"".join(code_parts(coded)))
     read = map_codes(tmp_path / "codes", 333, 48)
-    for name in ("mean", "rotation", "levels", "deviation", "residual", "slots"):
+    for name in ("mean", "rotation", "levels", "deviation", "residual", "spreads", "slots"):
         np.testing.assert_array_equal(getattr(read.coder, name), getattr(coded.coder, name))
     assert read.coder.width == pytest.approx(coded.coder.width, rel=1e-6)
     assert read.coder.grain == pytest.approx(coded.coder.grain, rel=1e-6)
@@ -81,7 +82,7 @@ def test_all_lanes_find_the_same(make, count, dim):
     random = np.random.default_rng(3)
     rows = make(random, count, dim)
     scan = CodeScan(encode_rows(rows), rows)
-    excluded = (random.random(count) < 0.3).astype(np.uint8)
+    excluded = pack_excluded((random.random(count) < 0.3).astype(np.uint8))
     for query in flat(random, 3, dim):
         for mask in (None, excluded):
             found = [scan.search(query, 10, excluded=mask, lanes=lanes) for lanes in Lanes]
