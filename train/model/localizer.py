@@ -18,6 +18,13 @@ LUNGS = (Region.RIGHT_LUNG, Region.LEFT_LUNG)
 # No lung is narrower than this share of the square: a tube, a gap between arm and chest, the tip of a recess
 # make no edge. Chosen among 3 to 17 of 80 cells on the 51 real X-rays with lung boxes, and a broad optimum.
 _NARROWEST = 1 / 12
+# What looks like lung further outside the boxes of the side's lung zones than this share of their extent is
+# something else: the trachea, gas in the bowel, air beside the body.
+_MARGIN = 0.1
+_ZONES = tuple(
+    tuple(Region(f"{lung.laterality.value} {zone} lung zone").position for zone in ("upper", "mid", "lower"))
+    for lung in LUNGS
+)
 # A cell that is lung with p = 0.8 counts as nearly all lung: edges then lie where p is one half.
 _SHARPNESS = 4.0
 
@@ -94,7 +101,7 @@ class RegionLocalizer(nn.Module):
 
 def _with_lungs(boxes: Tensor, lung_logits: Tensor) -> Tensor:
     """Return boxes [B, 29, 4] with those of the lungs taken from their maps, as far as these show any."""
-    extents, seen = soft_extents(lung_logits)
+    extents, seen = soft_extents(lung_logits, _around_zones(boxes.detach()))
     rows = list(boxes.unbind(dim=1))
     for channel, lung in enumerate(LUNGS):
         share = seen[:, channel, None]
@@ -102,7 +109,18 @@ def _with_lungs(boxes: Tensor, lung_logits: Tensor) -> Tensor:
     return torch.stack(rows, dim=1)
 
 
-def soft_extents(logits: Tensor) -> tuple[Tensor, Tensor]:
+def _around_zones(boxes: Tensor) -> Tensor:
+    """Return where each lung may lie, [B, 2, 4], from boxes [B, 29, 4]: around its three zones."""
+    around = []
+    for zones in _ZONES:
+        rows = torch.stack([boxes[:, zone] for zone in zones], dim=1)
+        low, high = rows[..., :2].amin(dim=1), rows[..., 2:].amax(dim=1)
+        more = _MARGIN * (high - low)
+        around.append(torch.cat([low - more, high + more], dim=-1))
+    return torch.stack(around, dim=1)
+
+
+def soft_extents(logits: Tensor, within: Tensor) -> tuple[Tensor, Tensor]:
     """Return how far maps reach to each side, and how sure they are that there is anything.
 
     Along each axis the map's profile is its largest value in each row or column, relative to the largest of
@@ -112,6 +130,8 @@ def soft_extents(logits: Tensor) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     logits : Tensor of shape [B, K, h, w]
+    within : Tensor of shape [B, K, 4]
+        ``x1, y1, x2, y2`` as fractions; cells whose centre lies outside count as empty.
 
     Returns
     -------
@@ -122,12 +142,21 @@ def soft_extents(logits: Tensor) -> tuple[Tensor, Tensor]:
     """
     fine = F.interpolate(logits, scale_factor=2.0, mode="bilinear", align_corners=False)
     share = torch.sigmoid(_SHARPNESS * fine)
+    across = _inside(within[..., 0::2], share.shape[-1])
+    down = _inside(within[..., 1::2], share.shape[-2])
+    share = share * across[..., None, :] * down[..., :, None]
     tall, wide = (max(1, round(_NARROWEST * side)) for side in share.shape[-2:])
     columns = F.avg_pool2d(share, (tall, 1), 1).amax(dim=2)
     rows = F.avg_pool2d(share, (1, wide), 1).amax(dim=3)
     seen = columns.amax(dim=-1)
     (x1, x2), (y1, y2) = _reach(columns), _reach(rows)
     return torch.stack([x1, y1, x2, y2], dim=-1), seen
+
+
+def _inside(span: Tensor, cells: int) -> Tensor:
+    """Return 1 for each of the cells' centres inside spans [B, K, 2], 0 outside: [B, K, cells]."""
+    centres = (torch.arange(cells, device=span.device) + 0.5) / cells
+    return ((centres >= span[..., :1]) & (centres <= span[..., 1:])).to(span.dtype)
 
 
 def _reach(profile: Tensor) -> tuple[Tensor, Tensor]:
