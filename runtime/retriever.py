@@ -247,7 +247,7 @@ class Retriever:
         if encoding is not None and boxes:
             drawn = dict(zip(boxes, self._encoder.encode_boxes(encoding, boxes), strict=True))
         said = {} if query.text is None else self._encode_text(query.text, [aim.region for aim in aims])
-        probes, counting = [], True
+        probes, had_something = [], False
         for aim in aims:
             # What a person drew goes before where the model sees the region.
             image = images.get(aim.region) if aim.box is None else drawn[aim.box]
@@ -257,17 +257,16 @@ class Retriever:
                 continue
             (of_images, first), (of_reports, second) = (asked_of(side, weights, image, text) for side in BOTH)
             vector = of_reports if of_images is None else of_images
-            counting = any(
-                share > 0 for side, share in zip(BOTH, (first, second), strict=True) if side in query.sides
-            )
-            if vector is not None and counting:
+            had_something = True
+            shares = dict(zip(BOTH, (first, second), strict=True))
+            if vector is not None and any(shares[side] > 0 for side in query.sides):
                 asking = tuple(
                     side for side, held in zip(BOTH, (image, text), strict=True) if held is not None
                 )
                 probes.append(
                     Probe(aim.region, vector, of_reports, (first, second), aim.weight, aim.box, asking)
                 )
-        if not counting:
+        if had_something and not probes:
             raise QueryError(
                 "nothing that this query asks counts in the score",
                 where="fusion",
