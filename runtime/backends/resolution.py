@@ -12,7 +12,8 @@ from edge_retrieve.runtime.errors import BackendError, MissingExtraError
 Opened = TypeVar("Opened")
 
 # The automatic choice takes the first of these that really works.
-PREFERENCE = (Backend.TENSORRT, Backend.TENSORRT_RTX, Backend.CUDA, Backend.CPU)
+PREFERENCE = (Backend.TENSORRT, Backend.TENSORRT_RTX, Backend.CUDA, Backend.OPENVINO, Backend.CPU)
+ON_CPU = (Backend.OPENVINO, Backend.CPU)
 
 
 class Refusal(NamedTuple):
@@ -70,7 +71,7 @@ def resolve(
         The one asked for is not installed.
     """
     if backend is not Backend.AUTO:
-        if require_gpu and backend in (Backend.CPU, Backend.OPENVINO):
+        if require_gpu and backend in ON_CPU:
             raise BackendError(
                 "a GPU is required, but the graphs would run on the CPU",
                 where=f"backend {backend.value}",
@@ -85,7 +86,7 @@ def resolve(
             raise BackendError(error.what, where=f"backend {backend.value}", remedy=error.remedy) from error
     refused: list[Refusal] = []
     for candidate in PREFERENCE:
-        if require_gpu and candidate is Backend.CPU:
+        if require_gpu and candidate in ON_CPU:
             continue
         try:
             return openers[candidate](), Resolution(candidate, tuple(refused))

@@ -33,9 +33,8 @@ def form_file(
     choice : PrecisionChoice
     suits : Precision, optional
         What `PrecisionChoice.AUTO` takes where the bundle has it and it kept its bounds; the default form
-        otherwise. On a CPU nothing else suits: float16 is computed as float32 there, with more casts, and
-        int8 saturates on processors without dot-product instructions, so that cases encoded on one machine
-        would not match those of another.
+        otherwise. In ONNX Runtime on a CPU nothing else suits: float16 is computed as float32 there, with
+        more casts, and int8 saturates on processors without dot-product instructions.
 
     Raises
     ------

@@ -1,0 +1,76 @@
+"""Whether int8 in OpenVINO is the better choice on this CPU: the bundle, the processor and the clock say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge_retrieve.runtime.backends.base import Array, Runner
+from edge_retrieve.runtime.bundle import Graph, Manifest, Precision, PrecisionChoice
+from edge_retrieve.runtime.errors import BackendError
+from edge_retrieve.runtime.timing import take_turns
+
+# Linux's names of the instructions that multiply 8-bit integers and add in 32 bits: VNNI and AMX. Without
+# them such sums are kept in 16 bits on the way and saturate: other numbers than the parity figures are of.
+_PRODUCTS = frozenset(("avx512_vnni", "avx_vnni", "amx_int8"))
+_WHERE = "backend openvino"
+# An int8 form ranks an archive a little differently; a few per cent of time are not worth that, and a choice
+# that hangs by them would be another one at the next start.
+_WORTH = 1.25
+_RUNS = 5
+
+
+def require_int8(
+    manifest: Manifest, precision: PrecisionChoice, cpuinfo: Path = Path("/proc/cpuinfo")
+) -> None:
+    """Raise `BackendError` where the automatic choice cannot fall on int8, and say why.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    precision : PrecisionChoice
+        That was asked for.
+    cpuinfo : Path
+        Where the processor's abilities stand.
+    """
+    if precision not in (PrecisionChoice.AUTO, PrecisionChoice.INT8):
+        raise BackendError(f"it is chosen for int8 alone, and {precision.value} was asked for", where=_WHERE)
+    held = {form.graph for form in manifest.forms if form.precision is Precision.INT8}
+    kept = any(parity.precision is Precision.INT8 and parity.passed for parity in manifest.parity)
+    if not kept or held != set(Graph):
+        raise BackendError(
+            "the bundle has no int8 form that kept its bounds",
+            where=_WHERE,
+            remedy="Make one with: edge-retrieve export forms BUNDLE --out DIR",
+        )
+    if not _flags(cpuinfo) & _PRODUCTS:
+        raise BackendError("this processor has no products of 8-bit integers (VNNI or AMX)", where=_WHERE)
+
+
+def require_faster(int8: Runner, other: Runner, inputs: Mapping[str, Array]) -> None:
+    """Raise `BackendError` where int8 is not clearly faster; the two take turns.
+
+    Parameters
+    ----------
+    int8, other : Runner
+        The image encoder.
+    inputs : mapping of str to array
+        One image.
+    """
+    took = take_turns(
+        {"int8": lambda: int8.run(inputs), "other": lambda: other.run(inputs)}, _RUNS, warm_up=1
+    )
+    if took["int8"].p50_ms * _WORTH > took["other"].p50_ms:
+        raise BackendError(
+            f"int8 takes {took['int8'].p50_ms:.1f} ms an image in it,"
+            f" {other.name} {took['other'].p50_ms:.1f} ms",
+            where=_WHERE,
+        )
+
+
+def _flags(cpuinfo: Path) -> frozenset[str]:
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())

@@ -1,0 +1,135 @@
+"""The automatic choice falls on int8 in OpenVINO only where all that it rests on holds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge_retrieve.runtime.backends import Backend, cpu_choice, open_graphs, opening
+from edge_retrieve.runtime.backends.cpu_choice import require_faster, require_int8
+from edge_retrieve.runtime.bundle import (
+    Bundle,
+    FormParity,
+    Graph,
+    GraphForm,
+    Manifest,
+    Precision,
+    PrecisionChoice,
+)
+from edge_retrieve.runtime.errors import BackendError
+
+
+@pytest.fixture
+def proved(toy) -> Manifest:
+    """The toy's manifest with an int8 form, whose graphs are the same ones."""
+    names = {graph: getattr(toy.bundle.manifest, graph.value) for graph in Graph}
+    return replace(
+        toy.bundle.manifest,
+        forms=tuple(GraphForm(graph, Precision.INT8, file, 18) for graph, file in names.items()),
+        parity=(FormParity(Precision.INT8, True, {"cosine_text": 0.995}, {"cosine_text": 0.99}),),
+    )
+
+
+@pytest.fixture
+def able(tmp_path: Path) -> Path:
+    return cpuinfo(tmp_path, "fpu avx2 avx512_vnni")
+
+
+def cpuinfo(folder: Path, flags: str) -> Path:
+    path = folder / "cpuinfo"
+    path.write_text(f"processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\nflags\t\t: {flags}\n")
+    return path
+
+
+def test_a_proved_form_on_an_able_processor_may_be_chosen(proved: Manifest, able: Path) -> None:
+    require_int8(proved, PrecisionChoice.AUTO, able)
+    require_int8(proved, PrecisionChoice.INT8, able)
+
+
+def test_what_is_missing_is_told(proved: Manifest, able: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="fp32 was asked for"):
+        require_int8(proved, PrecisionChoice.FP32, able)
+    missed = replace(proved, parity=(replace(proved.parity[0], passed=False),))
+    for without in (missed, replace(proved, parity=()), replace(proved, forms=proved.forms[:2])):
+        with pytest.raises(BackendError, match=r"no int8 form that kept its bounds.*export forms"):
+            require_int8(without, PrecisionChoice.AUTO, able)
+    for unable in (cpuinfo(tmp_path, "fpu avx2 avx512f"), tmp_path / "nowhere"):
+        with pytest.raises(BackendError, match="VNNI or AMX"):
+            require_int8(proved, PrecisionChoice.AUTO, unable)
+
+
+class _Takes:
+    def __init__(self, name: str, seconds: float) -> None:
+        self.name, self._seconds = name, seconds
+
+    def run(self, inputs):
+        time.sleep(self._seconds)
+        return {}
+
+
+def test_it_must_be_clearly_faster() -> None:
+    require_faster(_Takes("int8", 0.001), _Takes("other", 0.02), {})
+    with pytest.raises(BackendError, match=r"int8 takes \d+\.\d ms an image in it, ONNX Runtime 2\d\.\d ms"):
+        require_faster(_Takes("int8", 0.019), _Takes("ONNX Runtime", 0.02), {})
+
+
+@pytest.fixture
+def chosen(toy, proved: Manifest, able: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The automatic choice on an able processor, with a made OpenVINO whose speed can be set."""
+    state = SimpleNamespace(
+        seconds=0.0, closed=0, bundle=Bundle(toy.bundle.path, proved, toy.bundle.bundle_id)
+    )
+    plain = opening.OnnxRuntimeRunner
+
+    class Vino(plain):
+        def __init__(self, graph, *, threads=None):
+            super().__init__(graph, Backend.CPU, threads=threads)
+            self.name = f"OpenVINO cpu: {graph.name}"
+
+        def run(self, inputs):
+            time.sleep(state.seconds)
+            return super().run(inputs)
+
+        def close(self):
+            state.closed += self._session is not None
+            super().close()
+
+    class Cpu(plain):
+        def run(self, inputs):
+            time.sleep(0.01)
+            return super().run(inputs)
+
+    monkeypatch.setattr(opening, "OpenVinoRunner", Vino)
+    monkeypatch.setattr(opening, "OnnxRuntimeRunner", Cpu)
+    monkeypatch.setattr(cpu_choice.require_int8, "__defaults__", (able,))
+    return state
+
+
+def test_the_choice_falls_on_it_where_it_is_faster(chosen) -> None:
+    with open_graphs(chosen.bundle, threads=1) as graphs:
+        assert graphs.resolution.chosen is Backend.OPENVINO
+        text = graphs.runners[Graph.TEXT_ENCODER]
+        feeds = {"token_ids": np.ones((1, 2), np.int64), "mask": np.ones((1, 2), np.int64)}
+        assert np.isfinite(text.run(feeds)["text"]).all()
+        assert chosen.closed == 0
+    assert chosen.closed == 3
+
+
+def test_and_on_onnx_runtime_where_it_is_not(chosen) -> None:
+    chosen.seconds = 0.02
+    with open_graphs(chosen.bundle, threads=1) as graphs:
+        assert graphs.resolution.chosen is Backend.CPU
+        reasons = dict(graphs.resolution.refused)
+    assert "ms an image" in reasons[Backend.OPENVINO]
+    assert chosen.closed == 3
+
+
+def test_a_bundle_without_the_form_is_run_as_ever(toy) -> None:
+    with open_graphs(toy.bundle, threads=1) as graphs:
+        assert graphs.resolution.chosen is Backend.CPU
+        assert "no int8 form" in dict(graphs.resolution.refused)[Backend.OPENVINO]
