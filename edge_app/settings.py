@@ -101,8 +101,8 @@ class ServerSettings:
     precision: str = _row(
         PrecisionChoice.AUTO.value,
         "form of the model",
-        "Precision of the graphs that ONNX Runtime or OpenVINO runs; "
-        "auto takes fp16 on CUDA where the bundle has it, else the bundle's default form.",
+        "Precision of the graphs that ONNX Runtime or OpenVINO runs; auto takes fp16 on CUDA and int8 in "
+        "OpenVINO where the bundle has it, else the bundle's default form.",
         choices=tuple(choice.value for choice in PrecisionChoice),
     )
     require_gpu: bool = _row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
