@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from edge_retrieve.edge_app.bench.calibration import calibrate
+from edge_retrieve.edge_app.bench.methods import METHODS
+from edge_retrieve.edge_app.bench.search_speed import SearchRow, measure
+from edge_retrieve.edge_app.bench.synthetic_rows import K
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.options import json_option
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.runtime.index.switch_points import save_switch_points
-from edge_retrieve.runtime.search_peers import METHODS
-from edge_retrieve.runtime.search_speed import K, SearchRow, calibrate, measure
 from edge_retrieve.runtime.store import Store
 
 
@@ -139,6 +141,6 @@ def _table(rows: list[SearchRow]) -> Table:
             *(f"{value:.1f}" for value in (row.build_s, row.disk_mb, row.anonymous_mb, row.mapped_mb)),
             "" if row.four_p50_ms is None else f"{row.four_p50_ms:.3f}",
             "" if row.batch_per_s is None else f"{row.batch_per_s:.0f}",
-            "" if row.first_answer_s is None else f"{row.first_answer_s:.3f}",
+            f"{row.first_answer_s:.3f}",
         )
     return table

@@ -198,7 +198,7 @@ def code_parts(coded: CodedRows) -> list[bytes]:
 
 def map_codes(path: Path, count: int, dim: int) -> CodedRows:
     """Map a file of codes into memory; its length has been verified."""
-    raw = np.memmap(path, dtype=np.uint8, mode="r")
+    raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
     # All but the codes, two nibbles a byte and 64 rows a block, is of known size.
     blocks = -(-count // BLOCK)
     fixed = 4 * (dim + dim * dim + 16 * dim + 2 * dim + _SPREADS + 2) + count * dim

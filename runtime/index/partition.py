@@ -87,7 +87,7 @@ class Segment:
         """How a search goes about it on this machine."""
         if self.graph is not None:
             return Form.GRAPH
-        return Form.CODES if self._scan is not None else Form.ROWS
+        return Form.CODES if self.scan is not None else Form.ROWS
 
     def top(
         self, query: FloatArray, count: int, excluded: ByteArray | None = None
@@ -106,9 +106,9 @@ class Segment:
         if self.graph is not None and passed_over <= _MOST_PASSED_OVER:
             numbers = self._walk(query, count + passed_over)
             scores = rows[numbers] @ query
-        elif self._scan is not None:
+        elif self.scan is not None:
             words = None if excluded is None else kernel.pack_excluded(excluded)
-            found = self._scan.search(query, count, excluded=words)
+            found = self.scan.search(query, count, excluded=words)
             return found.numbers, found.scores
         else:
             numbers, scores = np.arange(len(rows), dtype=np.int64), rows @ query
@@ -127,10 +127,15 @@ class Segment:
         return np.asarray(found.keys[: len(found)], dtype=np.int64)
 
     @cached_property
-    def _scan(self) -> kernel.CodeScan | None:
+    def scan(self) -> kernel.CodeScan | None:
+        """The scan of the codes, where there are any and this machine has it."""
         if self.codes is None or not kernel.available():
             return None
         return kernel.CodeScan(self.codes, self.vectors.rows)
+
+
+def _numbers(studies: Collection[int]) -> IntArray:
+    return studies if isinstance(studies, np.ndarray) else np.fromiter(studies, np.int64, len(studies))
 
 
 def _best(scores: FloatArray, count: int) -> IntArray:
@@ -177,7 +182,10 @@ class Partition:
         scores : float32 array of shape [n]
             Exact inner products; of a study with several rows, the best.
         """
-        unwanted = np.fromiter(exclude, np.int64, len(exclude))
+        if self._codes_alone is not None:
+            found = self._codes_alone.search(query, count, excluded=self._words(exclude))
+            return self.base.vectors.studies[found.numbers], found.scores
+        unwanted = _numbers(exclude)
         studies, each_scores = [], []
         for segment, by_study in zip((self.base, self.tail), self._by_study, strict=True):
             if not len(segment.vectors.rows):
@@ -200,8 +208,15 @@ class Partition:
     def search_all(
         self, queries: FloatArray, count: int, exclude: Collection[int] = ()
     ) -> list[tuple[IntArray, FloatArray]]:
-        """Answer several queries, an array of shape [Q, D], each as `search` does."""
-        return [self.search(query, count, exclude) for query in queries]
+        """Answer several queries, an array of shape [Q, D], each as `search` does.
+
+        Other threads run meanwhile: on several cores, share the queries out.
+        """
+        if self._codes_alone is None:
+            return [self.search(query, count, exclude) for query in queries]
+        studies = self.base.vectors.studies
+        answers = self._codes_alone.search_all(queries, count, excluded=self._words(exclude))
+        return [(studies[found.numbers], found.scores) for found in answers]
 
     def scores(self, query: FloatArray, studies: IntArray) -> FloatArray:
         """Return the exact score of given studies, NaN for those the partition has no row of."""
@@ -222,6 +237,17 @@ class Partition:
     def studies(self) -> IntArray:
         """The numbers of all studies that have a row, each once, ascending; shape [n]."""
         return np.unique(np.concatenate([held.studies for held in self._by_study]))
+
+    @cached_property
+    def _codes_alone(self) -> kernel.CodeScan | None:
+        """The scan that answers by itself: no tail, no graph, one row a study."""
+        simple = not len(self.tail.vectors.rows) and self.base.graph is None and self._rows_per_study == 1
+        return self.base.scan if simple else None
+
+    def _words(self, exclude: Collection[int]) -> kernel.WordArray | None:
+        if not len(exclude):
+            return None
+        return kernel.pack_excluded(self._by_study[0].mask(_numbers(exclude)))
 
     @cached_property
     def _by_study(self) -> tuple[ByStudy, ByStudy]:

@@ -1,0 +1,1 @@
+"""What `edge-retrieve bench` measures, beside the speed of graphs: search, whole queries, ingest."""
