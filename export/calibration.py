@@ -15,6 +15,7 @@ from edge_retrieve.export.probes import (
     Tokenize,
     find_images,
     image_pixels,
+    odd_pixels,
     phantom_pixels,
     phantom_reports,
 )
@@ -64,6 +65,8 @@ def make_calibration(
         shown, data = list(image_pixels(files, size)), f"{len(files)} images of an archive"
     else:
         shown, data = list(phantom_pixels(plan, size)), f"{samples} synthetic phantoms"
+    # What shows nothing must not leave the ranges either: a query may well be such an image.
+    shown += odd_pixels(size, _SEED)
     pixels = [each[None, None] for each in shown]
     encoded = [model.encode_image(each) for each in pixels]
     tokens = [tokenize([report]) for report in phantom_reports(plan)]
@@ -74,4 +77,5 @@ def make_calibration(
         ],
         Graph.TEXT_ENCODER: [{"token_ids": ids, "mask": mask} for ids, mask in tokens],
     }
-    return CalibrationInputs(feeds, Calibration(METHOD, f"{data}; reports of synthetic phantoms", len(shown)))
+    words = f"{data}, a black and a white one, noise; reports of synthetic phantoms"
+    return CalibrationInputs(feeds, Calibration(METHOD, words, len(shown)))

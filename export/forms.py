@@ -12,6 +12,7 @@ from edge_retrieve.export.calibration import SAMPLES, CalibrationInputs, make_ca
 from edge_retrieve.export.float16 import float32_nodes, to_float16
 from edge_retrieve.export.int8 import quantisable, restored, to_int8
 from edge_retrieve.export.islands import region_heads
+from edge_retrieve.export.joining import joined
 from edge_retrieve.export.models import Model, OnnxModel
 from edge_retrieve.export.overlap import Archive, PhantomStudies, overlap_figures
 from edge_retrieve.export.parity import (
@@ -21,6 +22,7 @@ from edge_retrieve.export.parity import (
     compare,
     judge,
     make_reference,
+    share_of_bounds,
 )
 from edge_retrieve.export.probes import Tokenize, find_images, make_probes
 from edge_retrieve.export.storage import store_small, widened
@@ -133,10 +135,9 @@ class Yardstick:
         overlap = overlap_figures(self._archive, self._studies.encode(model))
         return judge(precision, {**parity.figures, **overlap}, bounds)
 
-    def loss(self, graphs: Graphs) -> float:
-        """Return how far the worst cosine on a few probes is from 1."""
-        figures = compare(self._few, OnnxModel(graphs))
-        return 1.0 - min(value for name, value in figures.items() if name.startswith("cosine_"))
+    def loss(self, precision: Precision, model: Model) -> float:
+        """Return how much of the room that the bounds leave a model uses up on a few probes."""
+        return share_of_bounds(judge(precision, compare(self._few, model), BOUNDS[precision]))
 
 
 def make_forms(graphs: Graphs, yardstick: Yardstick, options: FormOptions) -> Iterator[Form]:
@@ -233,6 +234,7 @@ def _float16(wide: Graphs, yardstick: Yardstick) -> Form:
 def _int8(wide: Graphs, yardstick: Yardstick, inputs: CalibrationInputs) -> Form:
     """Leave the layers that lose most in float32, ever more of them, until the bounds hold."""
     bounds = BOUNDS[Precision.INT8]
+    wide = {graph: onnx.shape_inference.infer_shapes(joined(model)) for graph, model in wide.items()}
     full = {graph: to_int8(model, inputs.feeds[graph]) for graph, model in wide.items()}
     parity = yardstick.judge(Precision.INT8, full, bounds)
     graphs: Graphs = full
@@ -249,10 +251,12 @@ def _int8(wide: Graphs, yardstick: Yardstick, inputs: CalibrationInputs) -> Form
 def _ranked(wide: Graphs, full: Graphs, yardstick: Yardstick) -> list[tuple[Graph, str]]:
     """Return the quantised layers, the one first that costs most when it alone is quantised."""
     layers = [(graph, name) for graph, model in wide.items() for name in quantisable(model)]
-    losses = {
-        layer: yardstick.loss(_without(wide, full, [other for other in layers if other != layer]))
-        for layer in layers
-    }
+    exact = OnnxModel(wide)
+    losses = {}
+    for graph, name in layers:
+        others = frozenset(other for where, other in layers if where is graph and other != name)
+        alone = exact.replaced({graph: restored(full[graph], wide[graph], others)})
+        losses[graph, name] = yardstick.loss(Precision.INT8, alone)
     return sorted(layers, key=lambda layer: -losses[layer])
 
 

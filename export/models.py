@@ -56,21 +56,29 @@ class OnnxModel:
     """
 
     def __init__(self, graphs: Mapping[Graph, Path | onnx.ModelProto]) -> None:
-        self._image, self._region, self._text = (_session(graphs[graph]) for graph in Graph)
+        self._sessions = {graph: _session(graphs[graph]) for graph in Graph}
+
+    def replaced(self, graphs: Mapping[Graph, onnx.ModelProto]) -> OnnxModel:
+        """Return the model with some of its graphs replaced; the others are not opened again."""
+        other = object.__new__(OnnxModel)
+        other._sessions = {**self._sessions, **{graph: _session(model) for graph, model in graphs.items()}}
+        return other
 
     def encode_image(self, pixels: FloatArray) -> ImageArrays:
         """Encode pixels [B, 1, S, S]."""
         names = ["features", "global", "boxes", "box_scores"]
-        return ImageArrays(*self._image.run(names, {"pixels": pixels}))
+        return ImageArrays(*self._sessions[Graph.IMAGE_ENCODER].run(names, {"pixels": pixels}))
 
     def encode_regions(self, features: FloatArray, boxes: FloatArray) -> FloatArray:
         """Encode boxes [B, R, 4] of a feature map to [B, R, D]."""
-        regions = self._region.run(["regions"], {"features": features, "boxes": boxes})[0]
+        session = self._sessions[Graph.REGION_ENCODER]
+        regions = session.run(["regions"], {"features": features, "boxes": boxes})[0]
         return np.asarray(regions, dtype=np.float32)
 
     def encode_text(self, token_ids: TokenArray, mask: TokenArray) -> TextArrays:
         """Encode token ids [B, T] with their mask."""
-        return TextArrays(*self._text.run(["words", "text"], {"token_ids": token_ids, "mask": mask}))
+        session = self._sessions[Graph.TEXT_ENCODER]
+        return TextArrays(*session.run(["words", "text"], {"token_ids": token_ids, "mask": mask}))
 
 
 def _session(graph: Path | onnx.ModelProto) -> onnxruntime.InferenceSession:

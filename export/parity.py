@@ -25,19 +25,26 @@ class Bounds:
         Smallest cosine of any embedding with the reference's.
     overlap : float
         Smallest mean share of the ten nearest cases that both find.
+    box_iou : float
+        Smallest intersection over union of any box found with the reference's.
     """
 
     cosine: float
     overlap: float
+    box_iou: float
 
 
 BOUNDS = {
-    Precision.FP32: Bounds(0.99999, 0.99),
-    Precision.FP16: Bounds(0.9995, 0.98),
-    Precision.INT8: Bounds(0.99, 0.93),
+    Precision.FP32: Bounds(0.99999, 0.99, 0.99),
+    Precision.FP16: Bounds(0.9995, 0.98, 0.95),
+    Precision.INT8: Bounds(0.99, 0.93, 0.9),
 }
 # float32 arithmetic on weights that are stored in one or two bytes: their rounding is all that differs.
-SMALL_WEIGHTS = Bounds(0.9999, 0.98)
+SMALL_WEIGHTS = Bounds(0.9999, 0.98, 0.95)
+_BOX_FIGURE = "box_iou_min"
+# Of the square. Edges are found one by one: where there is little to see they may meet or cross, and such a
+# box has no overlap to speak of. ``box_error`` counts it all the same.
+_SMALLEST_BOX = 1 / 32
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ def compare(reference: Reference, form: Model) -> dict[str, float]:
     dict of str to float
         ``cosine_*``: smallest cosine of the embeddings of each kind, over all probes; ``error_max`` and
         ``error_mean``: of their components; ``box_error``: largest difference of a box's edge, in sides of
-        the square; ``box_iou_min``, ``box_iou_mean``: of the boxes found, where the reference's is none.
+        the square; ``box_iou_min``, ``box_iou_mean``: overlap of the boxes found in images that show
+        something, where the reference's is at least a 32nd of the square wide and high.
     """
     probes = reference.probes
     image = _images(form, probes.pixels)
@@ -98,14 +106,14 @@ def compare(reference: Reference, form: Model) -> dict[str, float]:
         "text": (text.text, reference.text.text),
     }
     errors = [np.abs(found - wanted).ravel() for found, wanted in pairs.values()]
-    overlaps = box_iou(image.boxes, reference.image.boxes)
+    overlaps = _box_overlaps(image.boxes[: probes.showing], reference.image.boxes[: probes.showing])
     return {
         **{f"cosine_{name}": cosine_floor(*pair) for name, pair in pairs.items()},
         "error_max": max(float(error.max()) for error in errors),
         "error_mean": float(np.concatenate(errors).mean()),
         "box_error": float(np.abs(image.boxes - reference.image.boxes).max()),
-        "box_iou_min": float(overlaps.min()),
-        "box_iou_mean": float(overlaps.mean()),
+        _BOX_FIGURE: float(overlaps.min(initial=1.0)),
+        "box_iou_mean": float(overlaps.mean()) if overlaps.size else 1.0,
     }
 
 
@@ -113,9 +121,16 @@ def judge(precision: Precision, figures: Mapping[str, float], bounds: Bounds) ->
     """Return whether a form's figures keep its bounds, with both."""
     asked = {name: bounds.cosine for name in figures if name.startswith("cosine_")}
     asked |= {name: bounds.overlap for name in figures if name.startswith("top10_overlap_")}
+    asked |= {name: bounds.box_iou for name in figures if name == _BOX_FIGURE}
     # A figure that is no number keeps no bound.
     passed = all(figures[name] >= least for name, least in asked.items())
     return FormParity(precision, passed, dict(figures), asked)
+
+
+def share_of_bounds(parity: FormParity) -> float:
+    """Return how much of the room that its bounds leave a form uses up: above 1 where one is missed."""
+    shares = [(1.0 - parity.figures[name]) / (1.0 - least) for name, least in parity.bounds.items()]
+    return float("inf") if np.isnan(shares).any() else max(shares)
 
 
 def missed(parity: FormParity) -> str:
@@ -151,6 +166,12 @@ def box_iou(first: FloatArray, second: FloatArray) -> FloatArray:
     areas = [np.prod(np.maximum(box[..., 2:] - box[..., :2], 0.0), axis=-1) for box in (first, second)]
     union = areas[0] + areas[1] - shared
     return np.asarray(np.where(union > 0, shared / np.maximum(union, 1e-12), 1.0), dtype=np.float32)
+
+
+def _box_overlaps(found: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return the overlap of each box with the reference's, of those that have an extent there."""
+    sides = wanted[..., 2:] - wanted[..., :2]
+    return box_iou(found, wanted)[(sides >= _SMALLEST_BOX).all(axis=-1)]
 
 
 def _images(model: Model, pixels: FloatArray) -> ImageArrays:

@@ -32,12 +32,15 @@ class Probes:
     boxes : float32 array of shape [R, 4]
         Beside those that the model finds: the whole image, one pixel, a point, beyond the edge, mirrored.
     token_ids, mask : int64 arrays of shape [M, T]
+    showing : int
+        The first images, which show something; those behind them are black, white and noise.
     """
 
     pixels: FloatArray
     boxes: FloatArray
     token_ids: TokenArray
     mask: TokenArray
+    showing: int
 
 
 def make_probes(
@@ -61,9 +64,8 @@ def make_probes(
     ExportError
         An image cannot be used.
     """
-    noise = np.random.default_rng(_NOISE).random((size, size), dtype=np.float32)
-    odd = [np.zeros_like(noise), np.ones_like(noise), noise]
-    pixels = [*phantom_pixels(plan, size), *image_pixels(images, size), *odd]
+    showing = [*phantom_pixels(plan, size), *image_pixels(images, size)]
+    pixels = [*showing, *odd_pixels(size, _NOISE)]
     pixel = 1.0 / size
     boxes = [
         [0.0, 0.0, 1.0, 1.0],
@@ -73,7 +75,13 @@ def make_probes(
         [0.9, 0.1, 0.3, 0.2],
     ]
     ids, mask = tokenize([*phantom_reports(plan), "nodule", "?"])
-    return Probes(np.stack(pixels)[:, None], np.asarray(boxes, dtype=np.float32), ids, mask)
+    return Probes(np.stack(pixels)[:, None], np.asarray(boxes, dtype=np.float32), ids, mask, len(showing))
+
+
+def odd_pixels(size: int, seed: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return a black image, a white one, and noise: float32 arrays of shape [S, S]."""
+    noise = np.random.default_rng(seed).random((size, size), dtype=np.float32)
+    return np.zeros_like(noise), np.ones_like(noise), noise
 
 
 def phantom_pixels(plan: Sequence[PlannedStudy], size: int) -> Iterator[FloatArray]:
