@@ -17,6 +17,7 @@ from edge_retrieve.runtime.bundle.loading import (
     load_bundle,
     pack_bundle,
     sign_bundle,
+    tune_bundle,
     write_bundle,
 )
 from edge_retrieve.runtime.bundle.manifest import (
@@ -71,5 +72,6 @@ __all__ = [
     "read_trust",
     "read_trusted_keys",
     "sign_bundle",
+    "tune_bundle",
     "write_bundle",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_retrieve.runtime.bundle.archive import default_cache, unpack_archive, write_archive
 from edge_retrieve.runtime.bundle.keys import SigningKey
-from edge_retrieve.runtime.bundle.manifest import MANIFEST_NAME, Manifest
+from edge_retrieve.runtime.bundle.manifest import MANIFEST_NAME, Fusion, Manifest
 from edge_retrieve.runtime.bundle.parsing import manifest_json
 from edge_retrieve.runtime.bundle.score_curves import ScoreCalibration
 from edge_retrieve.runtime.bundle.signature import Trust, identify, sign_manifest
@@ -30,7 +30,7 @@ class Bundle:
         Its folder.
     manifest : Manifest
     bundle_id : str
-        SHA-256 hex digest of the manifest without its signature and the calibration of its scores: it names
+        SHA-256 hex digest of the manifest without its signature and what only scores depend on: it names
         every file's digest, hence all contents.
     signed_by : str
         Name of the trusted key that signed it; empty where it is unsigned, shipped with this package, or
@@ -144,6 +144,29 @@ def calibrate_bundle(folder: Path, calibration: ScoreCalibration, key: SigningKe
     """
     _refuse_archive(folder, "calibrated", "Calibrate the folder it was packed from, and pack that again")
     manifest = replace(inspect_bundle(folder).manifest, score_calibration=calibration, signature=None)
+    return _write_manifest(folder, manifest if key is None else sign_manifest(manifest, key))
+
+
+def tune_bundle(folder: Path, fusion: Fusion, key: SigningKey | None = None) -> Bundle:
+    """Put the weights of fused scores into a bundle's manifest, in the place of any it had.
+
+    Its identifier stays, and so do the stores that were made with it. A calibration goes, for it was of other
+    scores.
+
+    Parameters
+    ----------
+    folder : Path
+    fusion : Fusion
+    key : SigningKey, optional
+        Signs the new manifest. Without, the bundle is unsigned: a signature it had was of another manifest.
+
+    Raises
+    ------
+    BundleError
+        Where the folder holds no whole bundle, or the weights make no mean.
+    """
+    _refuse_archive(folder, "tuned", "Tune the folder it was packed from, and pack that again")
+    manifest = replace(inspect_bundle(folder).manifest, fusion=fusion, score_calibration=None, signature=None)
     return _write_manifest(folder, manifest if key is None else sign_manifest(manifest, key))
 
 

@@ -102,9 +102,10 @@ def signed_content(raw: bytes, where: str) -> bytes:
 
 
 def identified_content(raw: bytes, where: str) -> bytes:
-    """Return what a bundle's identifier is of: the manifest without signature and calibration of the scores.
+    """Return what a bundle's identifier is of: the manifest without signature, fusion, calibration of scores.
 
-    Neither changes an embedding, so a store goes on with a bundle that was signed or calibrated meanwhile.
+    None of them changes an embedding, so a store goes on with a bundle that was signed, tuned or calibrated
+    meanwhile.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def identified_content(raw: bytes, where: str) -> bytes:
         Where it is not JSON.
     """
     document = _read_json(raw, where)
-    for name in ("signature", "score_calibration"):
+    for name in ("signature", "fusion", "score_calibration"):
         document.pop(name, None)
     return _canonical(document)
 

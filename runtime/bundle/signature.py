@@ -46,8 +46,8 @@ class Identity:
     ----------
     manifest : Manifest
     bundle_id : str
-        SHA-256 hex digest of the manifest without its signature and the calibration of its scores: it names
-        every file's digest, hence all contents, and stays as it is when a bundle is signed or calibrated.
+        SHA-256 hex digest of the manifest without its signature and what only scores depend on: it names
+        every file's digest, hence all contents, and stays when a bundle is signed, tuned or calibrated.
     signed_by : str
         Name of the trusted key that signed it; empty where none did, or nobody asked.
     """

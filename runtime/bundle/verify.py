@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 
 from edge_retrieve.runtime.bundle.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, Graph, Manifest
@@ -88,6 +89,15 @@ def check_consistency(manifest: Manifest, where: str) -> None:
     listed(manifest.tokenizer, "tokenizer")
     for graph in Graph:
         listed(getattr(manifest, graph.value), graph.value.replace("_", " "))
+    fusion = manifest.fusion
+    for weights in () if fusion is None else (fusion.conditioned, fusion.unconditioned):
+        four = astuple(weights)
+        if min(four) < 0 or not sum(four[:2]) or not sum(four[2:]):
+            raise BundleError(
+                f"the fusion weights {', '.join(f'{weight:g}' for weight in four)} make no mean",
+                where=where,
+                remedy=REMEDY,
+            )
     for engine in manifest.engines:
         listed(engine.file, "engine")
     seen = set()
