@@ -23,6 +23,7 @@ from edge_retrieve.runtime.bundle import FusionWeights
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.filters import Filters, date_named, view_named
 from edge_retrieve.runtime.findings.names import finding_named
+from edge_retrieve.runtime.fusion import check_weights
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.query import BOTH, Combine, Query
 
@@ -125,7 +126,11 @@ def _fusion(document: object) -> FusionWeights | None:
     if document is None:
         return None
     weights = check_names(document, _FUSION_NAMES, "fusion")
-    return FusionWeights(**{name: finite(weights.get(name, 0.0), f"fusion.{name}") for name in _FUSION_NAMES})
+    found = FusionWeights(
+        **{name: finite(weights.get(name, 0.0), f"fusion.{name}") for name in _FUSION_NAMES}
+    )
+    check_weights(found)
+    return found
 
 
 def _filters(document: object) -> Filters:

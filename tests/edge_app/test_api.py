@@ -209,3 +209,40 @@ def test_a_failure_of_ours_is_told_without_its_inside(make_client, workspace, mo
     assert response.status_code == 500
     assert "secret" not in response.text
     assert response.json()["remedy"]
+
+
+def test_pages_filters_and_parts_of_the_score_over_http(client, query_image):
+    whole = post_image(client, "/api/query", query_image, regions=ZONE, k="6").json()
+    assert whole["more"] is False
+    second = post_image(client, "/api/query", query_image, regions=ZONE, k="2", offset="2").json()
+    assert second["hits"] == whole["hits"][2:4]
+    assert (second["offset"], second["more"]) == (2, True)
+    nodules = post_image(client, "/api/query", query_image, regions=ZONE, finding="nodule").json()
+    assert [hit["study"] for hit in nodules["hits"]] == [
+        hit["study"] for hit in whole["hits"] if "nodule" in hit["findings"]
+    ]
+    assert len(nodules["hits"]) == 4
+    for hit in whole["hits"]:
+        (match,) = hit["regions"]
+        assert match["image_score"] is not None
+        assert (match["text_score"] is None) == ("nodule" not in hit["findings"])
+    assert whole["fusion"] == dict.fromkeys(whole["fusion"], 0.25)
+    least = whole["hits"][2]["score"] - 1e-4
+    assert (
+        len(post_image(client, "/api/query", query_image, regions=ZONE, min_score=str(least)).json()["hits"])
+        == 3
+    )
+
+
+def test_an_upload_that_is_in_the_archive_is_not_its_own_hit(client, archive):
+    answer = post_image(client, "/api/query", archive / "case0.png", regions=ZONE, k="6").json()
+    study = first_study(client)["study"]
+    assert study not in [hit["study"] for hit in answer["hits"]]
+    assert (len(answer["hits"]), answer["set_apart"]) == (5, 1)
+
+
+def test_what_lies_on_the_other_side_is_named_over_http(client):
+    body = {"text": "nodule", "regions": ["left upper lung zone"], "k": 6}
+    named = [hit["regions"][0]["mismatch"] for hit in client.post("/api/query", json=body).json()["hits"]]
+    assert named.count({"kind": "other side", "finding": "nodule", "region": ZONE}) == 4
+    assert named.count(None) == 2
