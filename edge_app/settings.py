@@ -8,9 +8,10 @@ from typing import Any, cast
 
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice
+from edge_retrieve.runtime.calibration import ABSTAIN_BELOW
 from edge_retrieve.runtime.errors import ConfigError
 
-Value = str | int | bool
+Value = str | int | float | bool
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,12 @@ class Setting:
     ----------
     name : str
         With underscores; the option is the same with dashes (``--max-hits``). Units are in the name.
-    default : str, int or bool
+    default : str, int, float or bool
     unit : str
         What a value counts or names.
     help : str
         One sentence, shown by ``edge-retrieve serve --help`` and in docs/settings.md.
-    smallest, largest : int
+    smallest, largest : float
         Bounds of a number, both allowed.
     choices : tuple of str
         The allowed words; empty where any text goes.
@@ -36,8 +37,8 @@ class Setting:
     default: Value
     unit: str
     help: str
-    smallest: int = 0
-    largest: int = 0
+    smallest: float = 0
+    largest: float = 0
     choices: tuple[str, ...] = ()
 
     @property
@@ -57,8 +58,8 @@ class Setting:
             raise ConfigError(
                 f"'{value}' is unknown", where=self.option, remedy=f"Choose one of {', '.join(self.choices)}"
             )
-        is_number = isinstance(value, int) and not isinstance(value, bool)
-        if is_number and not self.smallest <= int(value) <= self.largest:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and not self.smallest <= float(value) <= self.largest:
             raise ConfigError(
                 f"{value} is out of bounds",
                 where=self.option,
@@ -124,6 +125,14 @@ class ServerSettings:
         "Uploaded images kept for querying; the oldest goes first.",
         smallest=1,
         largest=1000,
+    )
+    abstain_below: float = _row(
+        ABSTAIN_BELOW,
+        "probability",
+        "No sufficiently similar case where no case is as likely as this to share the finding in the region; "
+        "by default, where even the best is more likely wrong than right. For calibrated bundles.",
+        smallest=0,
+        largest=1,
     )
     max_hits: int = _row(100, "studies", "Most cases one query may ask for.", smallest=1, largest=10_000)
 

@@ -37,6 +37,7 @@ def match_json(match: RegionMatch) -> Json:
         "text_score": _rounded(match.text_score),
         "drawn": box_json(match.drawn),
         "mismatch": None if match.mismatch is None else mismatch_json(match.mismatch),
+        "probability": _rounded(match.probability),
     }
 
 
@@ -56,6 +57,7 @@ def hit_json(hit: Hit, rank: int) -> Json:
         "study": hit.study,
         "patient": hit.patient,
         "score": round(hit.score, 4),
+        "probability": _rounded(hit.probability),
         "regions": [match_json(match) for match in hit.regions],
         "sentences": list(hit.sentences),
     }
@@ -68,6 +70,8 @@ def result_json(result: RetrievalResult) -> Json:
         "regions": [region.value for region in result.regions],
         "query_boxes": [{"region": region.value, "box": box_json(box)} for region, box in result.query_boxes],
         "abstained": result.abstained,
+        "calibrated": result.calibrated,
+        "abstain_below": result.abstain_below,
         "offset": result.offset,
         "more": result.more,
         "set_apart": result.set_apart,

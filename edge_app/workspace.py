@@ -9,6 +9,7 @@ from types import TracebackType
 from edge_retrieve.edge_app.labels import read_label
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import Bundle, PrecisionChoice, Trust, load_bundle
+from edge_retrieve.runtime.calibration import ABSTAIN_BELOW
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
@@ -31,6 +32,8 @@ class Workspace:
     require_gpu : bool
     engines : str
         Folder of the engines of TensorRT and TensorRT for RTX; empty for the user's cache folder.
+    abstain_below : float
+        As for `Retriever`.
     create : bool
         Make the store where there is none.
 
@@ -50,6 +53,7 @@ class Workspace:
         precision: PrecisionChoice = PrecisionChoice.AUTO,
         require_gpu: bool = False,
         engines: str = "",
+        abstain_below: float = ABSTAIN_BELOW,
         create: bool = False,
     ) -> None:
         self.bundle: Bundle = load_bundle(bundle_path, trust)
@@ -60,7 +64,7 @@ class Workspace:
             self.encoder = stack.enter_context(
                 Encoder(self.bundle, backend, require_gpu, engines=folder, precision=precision)
             )
-            self.retriever = Retriever(self.store, self.encoder)
+            self.retriever = Retriever(self.store, self.encoder, abstain_below=abstain_below)
             self._stack = stack.pop_all()
 
     def close(self) -> None:

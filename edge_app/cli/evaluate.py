@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
+from edge_retrieve.edge_app.cli.eval_calibration import calibration
+from edge_retrieve.edge_app.cli.evaluating import (
+    answer_report,
+    encoded_option,
+    model_encoder,
+    out_option,
+    phase_progress,
+)
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
@@ -19,34 +25,17 @@ from edge_retrieve.edge_app.cli.options import (
     setting_options,
     studies_option,
 )
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
-from edge_retrieve.runtime.encoder import Encoder
 
 if TYPE_CHECKING:
     from edge_retrieve.train.datasets.records import StudyRecord
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Progress = Callable[[str, int, int], None]
 
 # The data sets that have a loader; `train.config.Source` without the phantoms.
 DATASETS = (
     "mimic_cxr", "chest_imagenome", "chest_imagenome_gold", "ms_cxr", "chexpert", "chexpert_5x200",
     "padchest_gr", "vindr_cxr", "nih", "iu_xray", "site",
 )  # fmt: skip
-
-_encoded_option = click.option(
-    "--encoded",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Keep encoded archives here and use those that are there.",
-)
-_out_option = click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Also write the report here, as JSON and as Markdown tables.",
-)
 
 
 def _dataset_options(command: Command) -> Command:
@@ -71,12 +60,15 @@ def evaluate() -> None:
     """Measure a model bundle."""
 
 
+evaluate.add_command(calibration)
+
+
 @evaluate.command()
 @bundle_option
 @studies_option
 @seeds_option
-@_encoded_option
-@_out_option
+@encoded_option
+@out_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def phantom(
@@ -92,11 +84,11 @@ def phantom(
     with named_extras("train"):
         from edge_retrieve.train.evaluate.phantom import evaluate_phantom
 
-    with _encoder(bundle_path, **model) as encoder, _progress("Evaluating on phantoms") as progress:
+    with model_encoder(bundle_path, **model) as encoder, phase_progress("Evaluating on phantoms") as progress:
         report = evaluate_phantom(
             encoder, studies=studies, seeds=seeds, encoded=encoded, progress=progress
         ).to_json()
-    _answer("phantom", "Evaluation on phantoms", report, out, as_json)
+    answer_report("phantom", "Evaluation on phantoms", report, out, as_json)
 
 
 @evaluate.command()
@@ -105,8 +97,8 @@ def phantom(
 @bundle_option
 @studies_option
 @seeds_option
-@_encoded_option
-@_out_option
+@encoded_option
+@out_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def grounding(
@@ -129,21 +121,21 @@ def grounding(
         from edge_retrieve.train.evaluate.plain import plain
         from edge_retrieve.train.evaluate.record_grounding import ground_records
 
-    with _encoder(bundle_path, **model) as encoder, _progress("Grounding phrases") as progress:
+    with model_encoder(bundle_path, **model) as encoder, phase_progress("Grounding phrases") as progress:
         if cases is None:
             archives = encode_seeds(encoder, studies, seeds, encoded=encoded, progress=progress)
             found = [archive.phrases for archive in archives]
         else:
             found = [ground_records(encoder, _records(cases, dataset, images, reports), progress)]
     report = plain({"synthetic": cases is None, "grounding": grounding_json(found)})
-    _answer("grounding", "Phrase grounding", report, out, as_json)
+    answer_report("grounding", "Phrase grounding", report, out, as_json)
 
 
 @evaluate.command()
 @click.argument("cases", metavar="CASES.csv", type=click.Path(path_type=Path))
 @_dataset_options
 @bundle_option
-@_out_option
+@out_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def regions(
@@ -163,7 +155,7 @@ def regions(
         from edge_retrieve.train.evaluate.record_boxes import find_boxes
         from edge_retrieve.train.evaluate.regions import FLAG_BELOW, evaluate_regions
 
-    with _encoder(bundle_path, **model) as encoder, _progress("Finding regions") as progress:
+    with model_encoder(bundle_path, **model) as encoder, phase_progress("Finding regions") as progress:
         if dataset:
             boxes = find_boxes(encoder, _records(cases, dataset, images, reports), progress)
             report = {"n": len(boxes.found), "regions": boxes_json([boxes])}
@@ -171,7 +163,7 @@ def regions(
             flag_below = encoder.bundle.manifest.thresholds.get("box_score_flag", FLAG_BELOW)
             lungs = evaluate_regions(cases, encoder, flag_below=flag_below)
             report = {**lungs.to_json(), "regions": boxes_json([lungs.as_boxes()])}
-    _answer("regions", "Region boxes", plain(report), out, as_json)
+    answer_report("regions", "Region boxes", plain(report), out, as_json)
 
 
 @evaluate.command()
@@ -191,7 +183,7 @@ def regions(
     help="Relevant cases of other patients that a query needs.",
 )
 @bundle_option
-@_out_option
+@out_option
 @setting_options(*MODEL_SETTINGS)
 @json_option
 def retrieval(
@@ -220,7 +212,7 @@ def retrieval(
         with Store.open(cases) as store:
             archive = read_store(store, least=min_relevant)
     else:
-        with _encoder(bundle_path, **model) as encoder, _progress("Encoding cases") as progress:
+        with model_encoder(bundle_path, **model) as encoder, phase_progress("Encoding cases") as progress:
             archive = encode_records(
                 encoder,
                 _records(cases, dataset, images, reports),
@@ -229,7 +221,7 @@ def retrieval(
                 progress=progress,
             )
     report = plain({"cases": len(archive), **retrieval_json([evaluate_archive(archive)])})
-    _answer("retrieval", "Retrieval", report, out, as_json)
+    answer_report("retrieval", "Retrieval", report, out, as_json)
 
 
 @evaluate.command()
@@ -240,36 +232,7 @@ def reports(table: Path, as_json: bool) -> None:
     with named_extras("train"):
         from edge_retrieve.train.evaluate.reports import evaluate_reports
 
-    _answer("reports", "Reports", evaluate_reports(table).to_json(), None, as_json)
-
-
-@contextmanager
-def _encoder(
-    bundle_path: Path | None,
-    *,
-    backend: str,
-    require_gpu: bool,
-    engines: str,
-    precision: str,
-    trusted_keys: str,
-    allow_unsigned: bool,
-) -> Iterator[Encoder]:
-    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
-    folder = Path(engines) if engines else None
-    with Encoder(
-        bundle, Backend(backend), require_gpu, engines=folder, precision=PrecisionChoice(precision)
-    ) as encoder:
-        yield encoder
-
-
-@contextmanager
-def _progress(description: str) -> Iterator[Progress]:
-    with progress_bar(description) as bar:
-
-        def progress(phase: str, done: int, total: int) -> None:
-            bar(done, total, note=phase)
-
-        yield progress
+    answer_report("reports", "Reports", evaluate_reports(table).to_json(), None, as_json)
 
 
 def _records(
@@ -284,33 +247,3 @@ def _records(
     from edge_retrieve.train.datasets.sources import read_records
 
     return read_records(Source(dataset), Roots(cases, images, reports))
-
-
-def _answer(name: str, title: str, report: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
-    """Write the report where asked for, then print it: JSON, or figures and tables."""
-    from edge_retrieve.train.evaluate.tables import IN_TABLES, markdown, write_report
-
-    if out is not None:
-        for path in write_report(out, name, title, report):
-            say(f"Written: {path}")
-    if as_json:
-        print_json(report)
-        return
-    console = answers()
-    for line, value in _flat({name: part for name, part in report.items() if name not in IN_TABLES}):
-        console.print(
-            f"{line}: {value:.4f}" if isinstance(value, float) else f"{line}: {value}", soft_wrap=True
-        )
-    if IN_TABLES & report.keys():
-        console.print(markdown(title, report), soft_wrap=True)
-
-
-def _flat(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return nested figures as lines; lists (single seeds) are for ``--json``."""
-    lines: list[tuple[str, Any]] = []
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            lines += _flat(value, f"{prefix}{name}.")
-        elif not isinstance(value, list | tuple):
-            lines.append((prefix + name, value))
-    return lines

@@ -52,7 +52,7 @@ export.add_command(tensorrt_rtx)
     "--threshold",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A decision level for the manifest: box_score_flag or abstain_below.",
+    help="A decision level for the manifest: box_score_flag, or abstain_below (a score, if not calibrated).",
 )
 @form_options("fp32,fp16,int8")
 @click.option(

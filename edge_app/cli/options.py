@@ -75,7 +75,9 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
     if setting.choices:
         kind = click.Choice(setting.choices)
     elif isinstance(setting.default, int):
-        kind = click.IntRange(setting.smallest, setting.largest)
+        kind = click.IntRange(int(setting.smallest), int(setting.largest))
+    elif isinstance(setting.default, float):
+        kind = click.FloatRange(setting.smallest, setting.largest)
     return click.option(
         setting.option,
         setting.name,

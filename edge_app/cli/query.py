@@ -29,12 +29,13 @@ from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 @store_option
 @query_options
 @bundle_option
-@setting_options(*MODEL_SETTINGS)
+@setting_options("abstain_below", *MODEL_SETTINGS)
 @json_option
 def query(
     image: Path | None,
     store_path: Path,
     bundle_path: Path | None,
+    abstain_below: float,
     backend: str,
     precision: str,
     require_gpu: bool,
@@ -57,6 +58,7 @@ def query(
         backend=Backend(backend),
         require_gpu=require_gpu,
         engines=engines,
+        abstain_below=abstain_below,
         precision=PrecisionChoice(precision),
     ) as workspace:
         result = workspace.retriever.query(question)
@@ -78,6 +80,10 @@ def print_result(result: RetrievalResult) -> None:
                 f"No sufficiently similar case ({where}). The nearest, which do not count as matches:"
             )
         console.print(_table(result, where))
+        if not result.calibrated:
+            console.print(
+                "The scores are not calibrated: how sure they make is not known for such a query and bundle."
+            )
     if result.more:
         console.print(f"More cases follow: --offset {result.offset + len(result.hits)}")
     if result.set_apart:
@@ -88,19 +94,22 @@ def _table(result: RetrievalResult, where: str) -> Table:
     table = Table(title=f"Similar cases ({where})", title_justify="left", expand=False)
     table.add_column("#", justify="right")
     table.add_column("study", overflow="fold")
+    if result.calibrated:
+        table.add_column("sure", justify="right")
     table.add_column("score", justify="right")
     table.add_column("region")
     table.add_column("finding")
     table.add_column("sentence", ratio=1)
     for rank, hit in enumerate(result.hits, result.offset + 1):
-        table.add_row(str(rank), *_cells(hit))
+        table.add_row(str(rank), *_cells(hit, result.calibrated))
     return table
 
 
-def _cells(hit: Hit) -> tuple[str, str, str, str, str]:
+def _cells(hit: Hit, calibrated: bool) -> tuple[str, ...]:
     best = hit.regions[0] if hit.regions else None
     return (
         hit.study,
+        *([f"{hit.probability:.0%}"] if calibrated and hit.probability is not None else []),
         f"{hit.score:.3f}",
         best.region.value if best and best.region else "whole image",
         _finding(best) if best else "-",

@@ -30,6 +30,7 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
         backend=Backend(settings.backend),
         require_gpu=settings.require_gpu,
         engines=settings.engines,
+        abstain_below=settings.abstain_below,
         precision=PrecisionChoice(settings.precision),
     ) as workspace:
         for sentence in workspace.encoder.resolution.sentences():

@@ -18,6 +18,10 @@ export function place(match) {
   return said || !match.laterality ? match.region : `${match.region} · ${match.laterality}`;
 }
 
+export function percent(part) {
+  return `${Math.round(part * 100)}%`;
+}
+
 export function who(record) {
   return [record.sex, record.age == null ? "" : `${Math.round(record.age)} y`, record.view === "UNKNOWN" ? "" : record.view, record.date].filter(Boolean).join(" · ");
 }
@@ -55,7 +59,7 @@ export class Results {
     this.list.classList.remove("stale");
     const where = result.regions.length ? `in ${result.regions.join(", ")}` : "over the whole image";
     if (!result.hits.length) this.say(`No case found ${where}.`);
-    else if (result.abstained) this.say(`No sufficiently similar case ${where}. The nearest are shown, but do not count as matches.`);
+    else if (result.abstained) this.say(`No sufficiently similar case ${where}${result.calibrated ? `: none reaches ${percent(result.abstain_below)}` : ""}. The nearest are shown, but do not count as matches.`);
     else this.say(`${result.hits.length} cases, compared ${where}. Best first. ${Math.round(result.took_ms)} ms.`);
     this.list.replaceChildren(...result.hits.map((hit) => this.#card(hit)));
     this.list.scrollTop = 0;
@@ -83,7 +87,7 @@ export class Results {
     const conditioned = hit.regions.some((match) => match.region);
     const here = hit.regions.map((match) => match.finding).find(Boolean);
     const finding = conditioned ? here || "no finding stated here" : hit.findings[0] || "no finding stated";
-    open.setAttribute("aria-label", `Case ${hit.rank}: ${finding}, ${best ? place(best) : ""}, similarity ${hit.score.toFixed(2)}. Compare side by side.`);
+    open.setAttribute("aria-label", `Case ${hit.rank}: ${finding}, ${best ? place(best) : ""}, ${hit.probability == null ? `similarity ${hit.score.toFixed(2)}` : `${percent(hit.probability)} sure`}. Compare side by side.`);
 
     const thumb = open.appendChild(node("span", "thumb"));
     const image = thumb.appendChild(node("img"));
@@ -103,9 +107,13 @@ export class Results {
     if (conditioned && !here && hit.findings.length) body.append(node("span", "meta", `elsewhere: ${hit.findings[0]}`));
     const score = body.appendChild(node("span", "score"));
     const bar = score.appendChild(node("i"));
-    bar.style.setProperty("--part", `${Math.round(Math.max(0, Math.min(1, hit.score)) * 100)}%`);
+    const sure = hit.probability;
+    bar.style.setProperty("--part", percent(Math.max(0, Math.min(1, sure ?? hit.score))));
     score.append(node("span", "", hit.score.toFixed(3)));
-    score.title = "Cosine similarity; with a region, less half of the likeness to how it usually looks";
+    if (sure != null) score.append(node("b", "", percent(sure)));
+    score.title = sure == null
+      ? "Cosine similarity; with a region, less half of the likeness to how it usually looks. Not calibrated: how sure it makes is not known."
+      : "Similarity, and the probability that the case shares the finding here, as measured on synthetic cases";
     if (hit.sentences.length) body.append(node("blockquote", "", hit.sentences[0]));
     body.append(node("span", "meta", [hit.patient, who(hit)].filter(Boolean).join(" · ")));
 

@@ -32,6 +32,7 @@ IN_TABLES = frozenset(
         "gain",
         "other_relevance",
         "baselines",
+        "calibration",
         "grounding",
         "regions",
         "text",
@@ -54,6 +55,8 @@ def markdown(title: str, report: Json) -> str:
     parts = [f"# {title}{mark}\n"]
     if "retrieval" in report:
         parts += _retrieval(report, mark)
+    if "calibration" in report:
+        parts.append(_calibration(report, mark))
     if "grounding" in report:
         parts.append(_grounding(report["grounding"], mark))
     if "by_region" in report.get("regions", {}):
@@ -159,6 +162,34 @@ def _grounding(report: Json, mark: str) -> str:
             rows.append([name, *map(_number, values)])
     head = ["map", "CNR", "signed CNR", "mIoU", "pointing", *(f"IoU@{level}" for level in levels)]
     return _table(f"Phrase grounding, {report['phrases']} phrases{mark}", head, rows)
+
+
+def _calibration(report: Json, mark: str) -> str:
+    head = [
+        "query → archive",
+        "region",
+        "studies",
+        "ECE",
+        "95 % interval",
+        "ECE, none taken out",
+        "wrong first hits",
+    ]
+    head += ["at 80 % coverage", "answered", "of these wrong", "answered though no case is right"]
+    rows = [
+        [
+            f"{_words(row['asked'])} → {_words(row['searched'])}",
+            row["form"],
+            str(row["studies"]),
+            _number(row["ece"]),
+            _span(row["ece_interval"]),
+            *map(_number, (row["ece_none_taken_out"], row["risk_at"]["1.0"], row["risk_at"]["0.8"])),
+            *map(_number, (row["answered"], row["answered_risk"], row["answered_of_unanswerable"])),
+        ]
+        for row in report["calibration"]
+    ]
+    return _table(
+        f"Probabilities of hits, and abstaining below {report['abstain_below']:g}{mark}", head, rows
+    )
 
 
 def _boxes(report: Json, mark: str) -> str:
