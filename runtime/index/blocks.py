@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ def write_checked(
     OSError
         Where the folder cannot be written or the disk is full; nothing is left behind.
     """
-    temporary = folder / f".{stem}.{suffix}.{os.getpid()}.tmp"
+    temporary = folder / f".{stem}.{suffix}.{writer()}.tmp"
     try:
         write(temporary)
         # usearch can report success on a full disk.
@@ -73,6 +74,11 @@ def write_checked(
     finally:
         temporary.unlink(missing_ok=True)
     return checked
+
+
+def writer() -> str:
+    """Name this process and thread, for temporary files of their own."""
+    return f"{os.getpid()}-{threading.get_ident()}"
 
 
 def sync(path: Path) -> None:

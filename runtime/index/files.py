@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_retrieve.runtime.index.blocks import CheckedFile, sync, write_checked
+from edge_retrieve.runtime.index.blocks import CheckedFile, sync, write_checked, writer
 from edge_retrieve.runtime.index.codes import code_parts, map_codes
 from edge_retrieve.runtime.index.partition import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
@@ -160,7 +159,8 @@ class PartitionFiles:
                 continue  # exchanged since the sidecar was read, or lost
             except OSError:
                 return FileState.DAMAGED, None
-            behind = sidecar.watermark.last < watermark.last
+            held = sidecar.watermark
+            behind = held.last < watermark.last or held.replaced < watermark.replaced
             return (FileState.BEHIND if behind else FileState.CURRENT), sidecar
         return FileState.MISSING, None
 
@@ -171,6 +171,7 @@ class PartitionFiles:
             named == (FORMAT_VERSION, self.name, store_id, bundle_id)
             and held.removals == watermark.removals
             and held.last <= watermark.last
+            and held.replaced <= watermark.replaced
             # Files that should have been written anew when deleted studies were erased.
             and watermark.erased <= held.tombstones <= watermark.tombstones
         )
@@ -260,7 +261,7 @@ class PartitionFiles:
             (self.folder / file.name).unlink(missing_ok=True)
 
     def _exchange(self, sidecar: Sidecar) -> None:
-        temporary = self.folder / f".{self.name}.json.{os.getpid()}.tmp"
+        temporary = self.folder / f".{self.name}.json.{writer()}.tmp"
         try:
             temporary.write_bytes(sidecar.to_bytes())
             sync(temporary)

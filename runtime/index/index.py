@@ -6,12 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge_retrieve.runtime.anatomy import REGIONS, Region
+import numpy as np
+
+from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index.files import FileState, PartitionFiles, empty_vectors
+from edge_retrieve.runtime.index.keys import ALL_PARTITIONS, PartitionKey
+from edge_retrieve.runtime.index.merger import Merger
 from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
 from edge_retrieve.runtime.index.switch_points import Form, load_switch_points
 from edge_retrieve.runtime.store import Store, Vectors, Watermark
@@ -21,30 +25,6 @@ Progress = Callable[[int, int, str], None]
 _TAIL_ROWS = 1024
 _TAIL_SHARE = 8
 _TEMPORARY_LIFE_S = 3600.0
-
-
-@dataclass(frozen=True)
-class PartitionKey:
-    """Names a partition.
-
-    Parameters
-    ----------
-    modality : Modality
-    region : Region or None
-        None stands for the whole image or report.
-    """
-
-    modality: Modality
-    region: Region | None
-
-    @property
-    def name(self) -> str:
-        """Name of its files."""
-        place = "whole" if self.region is None else self.region.value.replace(" ", "-")
-        return f"{self.modality.value}.{place}"
-
-
-ALL_PARTITIONS = tuple(PartitionKey(modality, region) for modality in Modality for region in (None, *REGIONS))
 
 
 @dataclass(frozen=True)
@@ -65,7 +45,9 @@ class Index:
     """The partitions of a store.
 
     Safe to share between threads. Files that are missing, stale, torn or of another bundle are rebuilt
-    from the store when they are needed; where they cannot be written the index lives in memory.
+    from the store when they are needed; where they cannot be written the index lives in memory. Rows that
+    come while a partition is open are searched beside it from then on; where they have become many, another
+    thread takes them in, and queries go on meanwhile.
 
     Parameters
     ----------
@@ -75,32 +57,36 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[PartitionKey, Partition] = {}
-        # The last deletion that the rows held of a partition know of, and the last one there is.
-        self._tombstones: dict[PartitionKey, int] = {}
+        # Who opens or extends a partition; none is held while files are built for one that is open.
+        self._turns = {key: threading.Lock() for key in ALL_PARTITIONS}
         self._last_tombstone = 0
-        self._lock = threading.RLock()
+        self._merger = Merger(self._merge)
 
     def deleted(self) -> frozenset[int]:
-        """Return the numbers of the studies to leave out: deleted since the oldest rows in use were read."""
-        with self._lock:
-            oldest = min((self._tombstones[key] for key in self._open), default=self._last_tombstone)
-            none_since = oldest == self._last_tombstone
-        return frozenset() if none_since else self._store.deleted_since(oldest)
+        """Return the numbers of the studies deleted since the partitions in use were brought up to date."""
+        oldest = min((partition.deleted for partition in list(self._open.values())), default=0)
+        return frozenset() if oldest >= self._last_tombstone else self._store.deleted_since(oldest)
 
     def partition(self, modality: Modality, region: Region | None) -> Partition:
         """Return a partition with everything the store has committed; `deleted` says what to leave out."""
         key = PartitionKey(modality, region)
-        with self._lock:
-            watermark = self._store.watermark(modality)
-            self._last_tombstone = max(self._last_tombstone, watermark.tombstones)
-            held = self._open.get(key)
-            if held is not None and not self._fits(key, held, watermark):
-                held = None
-            if held is not None and held.last >= watermark.last:
-                return held
-            fresh = self._catch_up(key, held, watermark)
-            self._open[key] = fresh
-            return fresh
+        watermark = self._store.watermark(modality)
+        self._last_tombstone = max(self._last_tombstone, watermark.tombstones)
+        held = self._open.get(key)
+        if held is None or not _current(held, watermark):
+            with self._turns[key]:
+                watermark = self._store.watermark(modality)
+                held = self._open.get(key)
+                if held is None or not _current(held, watermark):
+                    held = self._catch_up(key, held, watermark)
+                    self._open[key] = held
+        if _overgrown(held):
+            self._merger.ask(key)
+        return held
+
+    def wait_for_merges(self) -> None:
+        """Return when no thread takes rows into files any more."""
+        self._merger.wait()
 
     def refresh(self, progress: Progress | None = None) -> None:
         """Bring every partition's files up to the store.
@@ -113,12 +99,12 @@ class Index:
         for done, key in enumerate(ALL_PARTITIONS):
             if progress:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
-            with self._lock:
-                partition = self.partition(key.modality, key.region)
-                if len(partition.tail.vectors.rows) and partition.base.form is not Form.GRAPH:
-                    self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
-                # Mapped from its file when next needed, rather than all of them held at once.
-                del self._open[key]
+            partition = self.partition(key.modality, key.region)
+            grown = len(partition.tail.vectors.rows) or len(partition.gone)
+            if grown and (partition.base.form is not Form.GRAPH or _overgrown(partition)):
+                self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
+            # Mapped from its file when next needed, rather than all of them held at once.
+            self._open.pop(key, None)
         if progress:
             progress(len(ALL_PARTITIONS), len(ALL_PARTITIONS), "index")
 
@@ -134,17 +120,16 @@ class Index:
         for done, key in enumerate(ALL_PARTITIONS):
             if progress:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
-            with self._lock:
-                partition = self._build(key, self._store.watermark(key.modality))
-                try:
-                    self._save(key, partition)
-                except OSError as error:
-                    raise StoreError(
-                        f"the index cannot be written ({error.strerror or error})",
-                        where=str(self._store.index_folder),
-                        remedy="Check the disk's space and the folder's permissions",
-                    ) from error
-                self._open.pop(key, None)
+            partition = self._build(key, self._store.watermark(key.modality))
+            try:
+                self._save(key, partition)
+            except OSError as error:
+                raise StoreError(
+                    f"the index cannot be written ({error.strerror or error})",
+                    where=str(self._store.index_folder),
+                    remedy="Check the disk's space and the folder's permissions",
+                ) from error
+            self._open.pop(key, None)
         if progress:
             progress(len(ALL_PARTITIONS), len(ALL_PARTITIONS), "index")
 
@@ -162,45 +147,90 @@ class Index:
 
     def _catch_up(self, key: PartitionKey, held: Partition | None, watermark: Watermark) -> Partition:
         """Extend what is held or filed by the rows that came since, or build it anew."""
-        base = held.base if held is not None else None
-        if base is None:
-            base = self._load(key, watermark)
-        if base is not None:
-            seen = int(base.vectors.owners[-1]) if len(base.vectors.owners) else 0
-            tail = self._store.vectors(key.modality, key.region, after=seen)
-            if len(tail.rows) <= max(_TAIL_ROWS, len(base.vectors.rows) // _TAIL_SHARE) and (
-                len(base.vectors.rows) or not len(tail.rows)
-            ):
-                return Partition(base, Segment(tail), _last(tail, watermark), watermark.removals)
-        partition = self._build(key, watermark)
-        self._save_quietly(key, partition)
-        return partition
+        if held is not None and not _fits(held, watermark):
+            held = None
+        if held is None:
+            held = self._load(key, watermark)
+            if held is not None:
+                held = self._extended(key, held)
+            if held is not None and not _overgrown(held):
+                return held
+            partition = self._build(key, watermark)
+            self._save_quietly(key, partition)
+            return partition
+        return self._extended(key, held)
 
-    def _load(self, key: PartitionKey, watermark: Watermark) -> Segment | None:
+    def _extended(self, key: PartitionKey, held: Partition) -> Partition:
+        tail = held.tail.vectors
+        seen = max(
+            (int(rows.owners[-1]) for rows in (held.base.vectors, tail) if len(rows.owners)), default=0
+        )
+        since = self._store.growth(
+            key.modality, key.region, after=seen, replaced=held.replaced, deleted=held.deleted
+        )
+        tail = _joined(tail, since.vectors)
+        gone = [np.fromiter(since.replaced, np.int64, len(since.replaced))]
+        for rows in (held.base.vectors, tail) if since.deleted else ():
+            gone.append(rows.owners[np.isin(rows.studies, list(since.deleted))])
+        return replace(
+            held,
+            tail=Segment(tail),
+            last=since.watermark.last,
+            replaced=since.watermark.replaced,
+            deleted=since.watermark.tombstones,
+            gone=np.union1d(held.gone, np.concatenate(gone)),
+        )
+
+    def _merge(self, key: PartitionKey) -> None:
+        """Take the rows that came since into the files, or take the files of another process that has."""
+        watermark = self._store.watermark(key.modality)
+        fresh = self._load(key, watermark)
+        if fresh is not None:
+            fresh = self._extended(key, fresh)
+        if fresh is None or _overgrown(fresh):
+            fresh = self._build(key, watermark)
+            self._save_quietly(key, fresh)
+        with self._turns[key]:
+            held = self._open.get(key)
+            if held is not None and _fits(held, watermark):
+                self._open[key] = fresh
+
+    def _load(self, key: PartitionKey, watermark: Watermark) -> Partition | None:
         files = self._files(key)
         _, sidecar = files.inspect(self._store.store_id, self._store.bundle_id, watermark)
-        if sidecar is None:
+        base = None if sidecar is None else files.load(sidecar)
+        if sidecar is None or base is None:
             return None
-        self._tombstones[key] = sidecar.watermark.tombstones
-        return files.load(sidecar)
-
-    def _fits(self, key: PartitionKey, held: Partition, watermark: Watermark) -> bool:
-        """Whether no row of a partition was replaced or erased since; rows may have come."""
-        return held.removals == watermark.removals and self._tombstones[key] >= watermark.erased
+        held, tail = sidecar.watermark, Segment(empty_vectors(self._store.embedding_dim))
+        return Partition(
+            base, tail, held.last, held.removals, held.tombstones, held.replaced, held.tombstones
+        )
 
     def _build(self, key: PartitionKey, watermark: Watermark) -> Partition:
         vectors = self._store.vectors(key.modality, key.region)
-        self._tombstones[key] = watermark.tombstones
         tail = Segment(empty_vectors(self._store.embedding_dim))
         base = build_segment(vectors, load_switch_points(self._store.path))
-        return Partition(base, tail, _last(vectors, watermark), watermark.removals)
+        return Partition(
+            base,
+            tail,
+            _last(vectors, watermark),
+            watermark.removals,
+            watermark.tombstones,
+            watermark.replaced,
+            watermark.tombstones,
+        )
 
     def _save(self, key: PartitionKey, partition: Partition) -> None:
         self._files(key).save(
             partition.base,
             self._store.store_id,
             self._store.bundle_id,
-            Watermark(partition.last, partition.removals, self._tombstones[key]),
+            Watermark(
+                partition.last,
+                partition.removals,
+                partition.tombstones,
+                replaced=partition.replaced,
+            ),
         )
 
     def _save_quietly(self, key: PartitionKey, partition: Partition) -> None:
@@ -223,6 +253,31 @@ class Index:
             with suppress(OSError):
                 if path.name not in named and time.time() - path.stat().st_mtime >= age_s:
                     path.unlink()
+
+
+def _fits(held: Partition, watermark: Watermark) -> bool:
+    """Whether rows of a partition were neither all replaced nor erased since; some may have come or gone."""
+    return held.removals == watermark.removals and watermark.erased <= held.tombstones
+
+
+def _current(held: Partition, watermark: Watermark) -> bool:
+    known = (held.last, held.replaced, held.deleted)
+    there = (watermark.last, watermark.replaced, watermark.tombstones)
+    return _fits(held, watermark) and all(mine >= its for mine, its in zip(known, there, strict=True))
+
+
+def _overgrown(held: Partition) -> bool:
+    """Whether so many rows came or went that the files should be written anew."""
+    rows, changed = len(held.base.vectors.rows), len(held.tail.vectors.rows) + len(held.gone)
+    return changed > max(_TAIL_ROWS, rows // _TAIL_SHARE) or (not rows and changed > 0)
+
+
+def _joined(first: Vectors, second: Vectors) -> Vectors:
+    return Vectors(
+        np.concatenate([first.owners, second.owners]),
+        np.concatenate([first.studies, second.studies]),
+        np.concatenate([first.rows, second.rows]),
+    )
 
 
 def _last(vectors: Vectors, watermark: Watermark) -> int:

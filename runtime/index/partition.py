@@ -9,7 +9,7 @@ cosine. Rows that arrived after the files were written form a tail, always scann
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -153,15 +153,28 @@ class Partition:
     base, tail : Segment
     last, removals : int
         The store's watermark that the rows correspond to.
+    tombstones : int
+        Number of the last deletion of a study when the base was read.
+    replaced : int
+        Number of the last replaced report that `gone` knows of.
+    deleted : int
+        Number of the last deletion that `gone` knows of.
+    gone : int64 array of shape [n]
+        Owners, ascending, whose rows are no longer the store's: of reports that others took the place of, and
+        of deleted studies.
     """
 
     base: Segment
     tail: Segment
     last: int
     removals: int
+    tombstones: int = 0
+    replaced: int = 0
+    deleted: int = 0
+    gone: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
-        return len(self.base.vectors.rows) + len(self.tail.vectors.rows)
+        return len(self.base.vectors.rows) + len(self.tail.vectors.rows) - self._count_gone
 
     def search(
         self, query: FloatArray, count: int, exclude: Collection[int] = ()
@@ -187,10 +200,14 @@ class Partition:
             return self.base.vectors.studies[found.numbers], found.scores
         unwanted = _numbers(exclude)
         studies, each_scores = [], []
-        for segment, by_study in zip((self.base, self.tail), self._by_study, strict=True):
+        for segment, by_study, gone in zip(
+            (self.base, self.tail), self._by_study, self._gone_rows, strict=True
+        ):
             if not len(segment.vectors.rows):
                 continue
             mask = by_study.mask(unwanted) if len(unwanted) else None
+            if gone is not None:
+                mask = gone if mask is None else mask | gone
             # A study may own several rows (two frontal images): ask for as many more.
             numbers, found_scores = segment.top(query, count * self._rows_per_study, mask)
             studies.append(segment.vectors.studies[numbers])
@@ -221,11 +238,15 @@ class Partition:
     def scores(self, query: FloatArray, studies: IntArray) -> FloatArray:
         """Return the exact score of given studies, NaN for those the partition has no row of."""
         result = np.full(len(studies), np.nan, np.float32)
-        for segment, by_study in zip((self.base, self.tail), self._by_study, strict=True):
+        for segment, by_study, gone in zip(
+            (self.base, self.tail), self._by_study, self._gone_rows, strict=True
+        ):
             start, counts = by_study.find(studies)
             for step in range(int(counts.max(initial=0))):
                 having = np.flatnonzero(counts > step)
                 numbers = by_study.numbers(start[having] + step)
+                if gone is not None:
+                    having, numbers = having[gone[numbers] == 0], numbers[gone[numbers] == 0]
                 result[having] = np.fmax(result[having], segment.vectors.rows[numbers] @ query)
         return result
 
@@ -236,12 +257,21 @@ class Partition:
     @cached_property
     def studies(self) -> IntArray:
         """The numbers of all studies that have a row, each once, ascending; shape [n]."""
-        return np.unique(np.concatenate([held.studies for held in self._by_study]))
+        held = zip((self.base, self.tail), self._gone_rows, strict=True)
+        return np.unique(
+            np.concatenate(
+                [
+                    part.vectors.studies if gone is None else part.vectors.studies[gone == 0]
+                    for part, gone in held
+                ]
+            )
+        )
 
     @cached_property
     def _codes_alone(self) -> kernel.CodeScan | None:
-        """The scan that answers by itself: no tail, no graph, one row a study."""
-        simple = not len(self.tail.vectors.rows) and self.base.graph is None and self._rows_per_study == 1
+        """The scan that answers by itself: no tail, no row gone, no graph, one row a study."""
+        changed = len(self.tail.vectors.rows) or len(self.gone)
+        simple = not changed and self.base.graph is None and self._rows_per_study == 1
         return self.base.scan if simple else None
 
     def _words(self, exclude: Collection[int]) -> kernel.WordArray | None:
@@ -254,6 +284,17 @@ class Partition:
         return ByStudy.of(self.base.vectors.studies), ByStudy.of(self.tail.vectors.studies)
 
     @cached_property
+    def _gone_rows(self) -> tuple[ByteArray | None, ByteArray | None]:
+        """Masks of the rows that are no longer the store's, None where all are."""
+        masks = [np.isin(segment.vectors.owners, self.gone) for segment in (self.base, self.tail)]
+        base, tail = (mask.astype(np.uint8) if mask.any() else None for mask in masks)
+        return base, tail
+
+    @cached_property
+    def _count_gone(self) -> int:
+        return sum(int(mask.sum()) for mask in self._gone_rows if mask is not None)
+
+    @cached_property
     def _rows_per_study(self) -> int:
         return max(1, *(held.most_rows() for held in self._by_study))
 
@@ -262,4 +303,7 @@ class Partition:
         """The mean of all rows, shape [D]; zero where there is none."""
         total = self.base.vectors.rows.sum(axis=0, dtype=np.float64)
         total += self.tail.vectors.rows.sum(axis=0, dtype=np.float64)
+        for segment, gone in zip((self.base, self.tail), self._gone_rows, strict=True):
+            if gone is not None:
+                total -= segment.vectors.rows[gone != 0].sum(axis=0, dtype=np.float64)
         return np.asarray(total / max(1, len(self)), dtype=np.float32)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.store import checking, opening
+from edge_retrieve.runtime.store.seals import Terms
 from edge_retrieve.runtime.store.sqlite_errors import translated
 
 BACKUP_NAME = "backup.json"
@@ -153,14 +154,15 @@ def _describe(database: Path, *, migrate: bool = False) -> Backup:
     with translated(str(folder)), closing(opening.connect(folder, 10.0)) as copy:
         if migrate:
             opening.prepare(copy, folder, None)
-        found = checking.damage(copy)
+        meta = dict(copy.execute("SELECT key, value FROM meta").fetchall())
+        terms = Terms(meta["store_id"], int(meta["generation"]), int(meta["embedding_dim"]))
+        found = checking.damage(copy, terms) + checking.words_damage(copy)
         if found:
             raise StoreError(
                 f"the copy is damaged: {found[0]}",
                 where=str(folder),
                 remedy="Check the store ('edge-retrieve store check') and the disk",
             )
-        meta = dict(copy.execute("SELECT key, value FROM meta").fetchall())
         (studies,) = copy.execute("SELECT count(*) FROM studies").fetchone()
         copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     digest = hashlib.sha256()

@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
+
+from edge_retrieve.runtime.anatomy import REGIONS
+from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store import lookups, reading
+from edge_retrieve.runtime.store.seals import Terms
+
+_MOST_LINES = 100
 
 
-def damage(db: sqlite3.Connection) -> tuple[str, ...]:
-    """Return what is wrong with a store's database; nothing where it is sound."""
-    db.execute("BEGIN")
+def damage(db: sqlite3.Connection, terms: Terms) -> tuple[str, ...]:
+    """Return what is wrong with a store's database, as seen in one snapshot; nothing where it is sound.
+
+    Its pages and references by SQLite's own checks, then every checksum of ours. The index of words is
+    looked at by `words_damage`.
+    """
+    pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+    links = sorted(f"a row of {row[0]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check"))
+    found = [line for line in pages if line != "ok"] + links
+    for modality in Modality:
+        for region in (None, *REGIONS):
+            try:
+                reading.read_vectors(db, modality, region, 0, terms)
+            except StoreError as error:
+                found.append(error.what)
     try:
-        pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
-        links = [f"a row of {row[0]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check")]
-    finally:
-        db.execute("COMMIT")
-    return (*(line for line in pages if line != "ok"), *links, *_words_damage(db))
+        reading.count_studies(db, "")
+    except StoreError as error:
+        found.append(error.what)
+    for (study,) in db.execute("SELECT study FROM studies ORDER BY id").fetchall():
+        try:
+            if reading.read_study(db, study, terms) is None:
+                found.append(f"the study '{study}' is not found by its identifier")
+        except StoreError as error:
+            found.append(error.what)
+    for sop, sealed in db.execute("SELECT sop_instance, preview FROM images"):
+        try:
+            lookups.image_preview(sop, sealed, terms)
+        except StoreError as error:
+            found.append(error.what)
+    return tuple(islice(found, _MOST_LINES))
 
 
-def _words_damage(db: sqlite3.Connection) -> tuple[str, ...]:
+def words_damage(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return whether the index of words agrees with the reports, by a connection that may write."""
     # FTS5 checks itself by a command that is an insertion, with 1 against the reports too.
     try:
         db.execute("INSERT INTO report_words (report_words, rank) VALUES ('integrity-check', 1)")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store.records import KnownImage, Watermark
+from edge_retrieve.runtime.store.seals import Terms, damaged, unseal
 
 
 def find_image(db: sqlite3.Connection, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
@@ -26,14 +28,31 @@ def report_text(db: sqlite3.Connection, study: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def preview(db: sqlite3.Connection, study: str) -> bytes | None:
-    """Return a study's picture: its first searched image's, else its first; None where it is unknown."""
+def preview(db: sqlite3.Connection, study: str, terms: Terms) -> bytes | None:
+    """Return a study's picture: its first searched image's, else its first; None where it is unknown.
+
+    Raises
+    ------
+    StoreError
+        Where it is damaged.
+    """
     row = db.execute(
-        "SELECT i.preview FROM images i JOIN studies s ON s.id = i.study WHERE s.study = ?"
+        "SELECT i.sop_instance, i.preview FROM images i JOIN studies s ON s.id = i.study WHERE s.study = ?"
         " ORDER BY i.indexed DESC, i.id LIMIT 1",
         (study,),
     ).fetchone()
-    return None if row is None else bytes(row[0])
+    return None if row is None else image_preview(row[0], row[1], terms)
+
+
+def image_preview(sop_instance: str, sealed: bytes, terms: Terms) -> bytes:
+    """Return an image's picture as it was stored.
+
+    Raises
+    ------
+    StoreError
+        Where it is damaged.
+    """
+    return unseal(sealed, terms.start("preview", sop_instance), f"the picture of image '{sop_instance}'")
 
 
 def watermark(db: sqlite3.Connection, modality: Modality) -> Watermark:
@@ -43,10 +62,30 @@ def watermark(db: sqlite3.Connection, modality: Modality) -> Watermark:
         "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0),"
         " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?), 0),"
         " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tombstones'), 0),"
-        " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'erased'), 0)",
-        (table, f"{modality.value}_removals"),
+        " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'erased'), 0),"
+        " CASE ? WHEN 'reports' THEN"
+        " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'replaced'), 0) ELSE 0 END",
+        (table, f"{modality.value}_removals", table),
     ).fetchone()
+    if not all(isinstance(number, int) for number in row):
+        raise damaged("it does not say how far it has come")
     return Watermark(*row)
+
+
+def require_generation(db: sqlite3.Connection, terms: Terms) -> None:
+    """See that the embeddings in force are still those of the bundle that the store was opened for.
+
+    Raises
+    ------
+    StoreError
+        Where they are another's.
+    """
+    row = db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
+    if row != (str(terms.generation),):
+        raise StoreError(
+            "the store has been encoded anew, for another bundle, since it was opened",
+            remedy="Start again with the store's bundle",
+        )
 
 
 def deleted_since(db: sqlite3.Connection, tombstone: int) -> frozenset[int]:
@@ -54,6 +93,11 @@ def deleted_since(db: sqlite3.Connection, tombstone: int) -> frozenset[int]:
     return frozenset(
         number for (number,) in db.execute("SELECT study FROM tombstones WHERE id > ?", (tombstone,))
     )
+
+
+def replaced_since(db: sqlite3.Connection, mark: int) -> frozenset[int]:
+    """Return the numbers of the reports that others took the place of after a mark."""
+    return frozenset(number for (number,) in db.execute("SELECT report FROM replaced WHERE id > ?", (mark,)))
 
 
 def study_number(db: sqlite3.Connection, study: str) -> int | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.store import schema
+from edge_retrieve.runtime.store.migrations import FIRST_GENERATION, MIGRATIONS
 
 DATABASE_NAME = "store.sqlite"
 
@@ -63,6 +64,11 @@ def connect(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
     )
 
 
+def harden(connection: sqlite3.Connection) -> None:
+    """Have SQLite look at the cells of every page it reads."""
+    connection.execute("PRAGMA cell_size_check = ON")
+
+
 def prepare(connection: sqlite3.Connection, path: Path, creating_for: Bundle | None) -> None:
     """Create the tables where there are none and `creating_for` is given; check and migrate them.
 
@@ -82,9 +88,11 @@ def prepare(connection: sqlite3.Connection, path: Path, creating_for: Bundle | N
                 "bundle_id": creating_for.bundle_id,
                 "model_id": creating_for.manifest.model_id,
                 "embedding_dim": str(creating_for.manifest.embedding_dim),
+                "generation": str(FIRST_GENERATION),
             },
         )
-    schema.bring_forward(connection, str(path))
+    schema.bring_forward(connection, str(path), MIGRATIONS)
+    harden(connection)
     # What is deleted is overwritten, not just unlinked: a replaced report, a deleted study.
     connection.execute("PRAGMA secure_delete = ON")
     # What is acknowledged survives a power cut.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from itertools import groupby
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import Box, Region
+from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.preprocess.types import Flag, View
@@ -21,76 +23,91 @@ from edge_retrieve.runtime.store.records import (
     StudySummary,
     Vectors,
 )
-from edge_retrieve.runtime.store.writing import WHOLE
+from edge_retrieve.runtime.store.seals import (
+    StudyRows,
+    Terms,
+    damaged,
+    owner_start,
+    study_rows,
+    unseal,
+    verify_study,
+)
+from edge_retrieve.runtime.store.writing import WHOLE, place_bit, vectors_start
 
-# Where a modality's vectors lie, and what joins their owners to studies.
-_VECTOR_TABLES = {
-    Modality.IMAGE: ("image_embeddings", "images"),
-    Modality.TEXT: ("text_embeddings", "reports"),
+# What tells, from narrow indexes alone, which images or reports have an embedding in a place.
+_OWNERS = {
+    Modality.IMAGE: "images o INDEXED BY images_searched LEFT JOIN image_embeddings e",
+    Modality.TEXT: "reports o INDEXED BY reports_by_place LEFT JOIN text_embeddings e",
 }
+_HAVING = {Modality.IMAGE: "o.indexed AND ?", Modality.TEXT: "o.places & ?"}
+_NO_IMAGE = (View.UNKNOWN.value, 0, 0, "", "", 0)
+_BOX_NUMBERS = 5  # four edges and the score
 
 
-def read_study(db: sqlite3.Connection, study: str) -> StudyRecord | None:
-    """Return a study by its identifier, None where unknown."""
-    row = db.execute(
-        "SELECT id, study, patient, study_date, sex, age FROM studies WHERE study = ?", (study,)
-    ).fetchone()
-    if row is None:
+def read_study(db: sqlite3.Connection, study: str, terms: Terms) -> StudyRecord | None:
+    """Return a study by its identifier, None where unknown.
+
+    Raises
+    ------
+    StoreError
+        Where it is damaged.
+    """
+    found = db.execute("SELECT id FROM studies WHERE study = ?", (study,)).fetchone()
+    rows = None if found is None else study_rows(db, found[0])
+    if rows is None:
         return None
-    number, identifier, patient, study_date, sex, age = row
-    report = db.execute("SELECT id, text FROM reports WHERE study = ?", (number,)).fetchone()
+    verify_study(db, rows, terms)
+    _, identifier, patient, study_date, sex, age = rows.study
+    if identifier != study:
+        raise damaged(f"where the study '{study}' should be, there is another")
     return StudyRecord(
         study=identifier,
         patient=patient,
         study_date=study_date,
         sex=sex,
         age=age,
-        report="" if report is None else report[1],
-        parsed=ParsedReport(()) if report is None else _read_parsed(db, report[0]),
-        images=_read_images(db, number),
+        report="" if rows.report is None else rows.report[1],
+        parsed=_parsed(rows),
+        images=tuple(_image(db, row, terms) for row in rows.images),
     )
 
 
-def _read_images(db: sqlite3.Connection, study: int) -> tuple[StoredImage, ...]:
-    images = []
-    for number, sop, sha256, source, view, width, height, flags, applied, indexed in db.execute(
-        "SELECT id, sop_instance, pixels_sha256, source, view, width, height, flags, applied, indexed"
-        " FROM images WHERE study = ? ORDER BY indexed DESC, id",
-        (study,),
-    ):
-        by_region = {
-            Region(region): (Box(*edges), score)
-            for region, *edges, score in db.execute(
-                "SELECT region, x1, y1, x2, y2, score FROM boxes WHERE image = ?", (number,)
-            )
-        }
-        found = [by_region[region] for region in Region if region in by_region]
-        images.append(
-            StoredImage(
-                sop_instance=sop,
-                pixels_sha256=sha256,
-                source=source,
-                view=View(view),
-                width=width,
-                height=height,
-                flags=tuple(Flag(flag) for flag in json.loads(flags)),
-                applied=tuple(json.loads(applied)),
-                indexed=bool(indexed),
-                boxes=tuple(box for box, _ in found),
-                box_scores=tuple(score for _, score in found),
-            )
-        )
-    return tuple(images)
+def _image(db: sqlite3.Connection, row: tuple[Any, ...], terms: Terms) -> StoredImage:
+    number, sop, sha256, source, view, width, height, flags, applied, indexed = row
+    edges = read_boxes(db, number, terms) if indexed else np.zeros((0, _BOX_NUMBERS))
+    return StoredImage(
+        sop_instance=sop,
+        pixels_sha256=sha256,
+        source=source,
+        view=View(view),
+        width=width,
+        height=height,
+        flags=tuple(Flag(flag) for flag in json.loads(flags)),
+        applied=tuple(json.loads(applied)),
+        indexed=bool(indexed),
+        boxes=tuple(Box(*box) for box in edges[:, :4].tolist()),
+        box_scores=tuple(edges[:, 4].tolist()),
+    )
 
 
-def _read_parsed(db: sqlite3.Connection, report: int) -> ParsedReport:
+def read_boxes(db: sqlite3.Connection, image: int, terms: Terms) -> npt.NDArray[np.float64]:
+    """Return an image's boxes and their scores, shape [29, 5].
+
+    Raises
+    ------
+    StoreError
+        Where they are missing or damaged.
+    """
+    row = db.execute(
+        "SELECT edges FROM boxes WHERE image = ? AND generation = ?", (image, terms.generation)
+    ).fetchone()
+    edges = unseal(row and row[0], terms.start("boxes", terms.generation, image), f"boxes of image {image}")
+    return np.frombuffer(edges, "<f8").reshape(len(REGIONS), _BOX_NUMBERS)
+
+
+def _parsed(rows: StudyRows) -> ParsedReport:
     mentions: dict[int, list[Mention]] = {}
-    rows = db.execute(
-        "SELECT position, mention, finding, assertion, region FROM findings WHERE report = ?"
-        " ORDER BY position, mention",
-        (report,),
-    )
-    for (position, _), group in groupby(rows, key=lambda row: row[:2]):
+    for (position, _), group in groupby(rows.findings, key=lambda row: row[:2]):
         members = list(group)
         named = {region for *_, region in members} - {WHOLE}
         mentions.setdefault(position, []).append(
@@ -108,34 +125,34 @@ def _read_parsed(db: sqlite3.Connection, report: int) -> ParsedReport:
                 tuple(Region(name) for name in json.loads(regions)),
                 tuple(mentions.get(position, ())),
             )
-            for position, section, text, regions in db.execute(
-                "SELECT position, section, text, regions FROM sentences WHERE report = ? ORDER BY position",
-                (report,),
-            )
+            for position, section, text, regions in rows.sentences
         )
     )
 
 
-def read_summaries(db: sqlite3.Connection, limit: int, offset: int, search: str) -> tuple[StudySummary, ...]:
-    """Return studies in the order stored; `search` looks in identifiers, reports and findings."""
+def read_summaries(
+    db: sqlite3.Connection, limit: int, offset: int, search: str, terms: Terms
+) -> tuple[StudySummary, ...]:
+    """Return studies in the order stored; `search` looks in identifiers, reports and findings.
+
+    Raises
+    ------
+    StoreError
+        Where one is damaged.
+    """
     where, values = _search_clause(search)
-    rows = db.execute(
-        f"SELECT s.id, s.study, s.patient, s.study_date, s.sex, s.age FROM studies s {where}"
-        " ORDER BY s.id LIMIT ? OFFSET ?",
-        (*values, limit, offset),
+    found = db.execute(
+        f"SELECT s.id FROM studies s {where} ORDER BY s.id LIMIT ? OFFSET ?", (*values, limit, offset)
     ).fetchall()
     summaries = []
-    for number, study, patient, study_date, sex, age in rows:
-        image = db.execute(
-            "SELECT view, indexed FROM images WHERE study = ? ORDER BY indexed DESC, id LIMIT 1", (number,)
-        ).fetchone()
-        view, indexed = image or (View.UNKNOWN.value, 0)
-        report = db.execute("SELECT id FROM reports WHERE study = ?", (number,)).fetchone()
-        present = db.execute(
-            "SELECT finding FROM findings WHERE report = ? AND assertion = ? ORDER BY position, mention",
-            (report[0] if report else -1, Assertion.PRESENT.value),
-        )
-        findings = tuple(dict.fromkeys(Finding(name) for (name,) in present))
+    for (number,) in found:
+        rows = study_rows(db, number)
+        if rows is None:
+            raise damaged(f"the study with the number {number} cannot be read")
+        verify_study(db, rows, terms)
+        _, study, patient, study_date, sex, age = rows.study
+        *_, view, _, _, _, _, indexed = rows.images[0] if rows.images else _NO_IMAGE
+        present = [row[2] for row in rows.findings if row[3] == Assertion.PRESENT.value]
         summaries.append(
             StudySummary(
                 study=study,
@@ -144,8 +161,8 @@ def read_summaries(db: sqlite3.Connection, limit: int, offset: int, search: str)
                 sex=sex,
                 age=age,
                 view=View(view),
-                findings=findings,
-                has_report=report is not None,
+                findings=tuple(dict.fromkeys(Finding(name) for name in present)),
+                has_report=rows.report is not None,
                 indexed=bool(indexed),
             )
         )
@@ -153,9 +170,18 @@ def read_summaries(db: sqlite3.Connection, limit: int, offset: int, search: str)
 
 
 def count_studies(db: sqlite3.Connection, search: str) -> int:
-    """Return how many studies `read_summaries` would list without a limit."""
+    """Return how many studies `read_summaries` would list without a limit.
+
+    Raises
+    ------
+    StoreError
+        Where there are not as many as there are checksums of studies.
+    """
     where, values = _search_clause(search)
     (count,) = db.execute(f"SELECT count(*) FROM studies s {where}", values).fetchone()
+    (sealed,) = db.execute("SELECT count(*) FROM study_seals").fetchone()
+    if not where and count != sealed:
+        raise damaged(f"it holds {count} studies in place of {sealed}")
     return int(count)
 
 
@@ -178,39 +204,68 @@ def _search_clause(search: str) -> tuple[str, tuple[str, ...]]:
 
 
 def read_vectors(
-    db: sqlite3.Connection, modality: Modality, region: Region | None, after: int, dim: int
+    db: sqlite3.Connection, modality: Modality, region: Region | None, after: int, terms: Terms
 ) -> Vectors:
-    """Return the vectors of one partition whose owners' numbers are above `after`, ascending."""
-    table, owners = _VECTOR_TABLES[modality]
+    """Return the vectors of one partition whose owners' numbers are above `after`, ascending.
+
+    Raises
+    ------
+    StoreError
+        Where one is missing or damaged, or there is one too many.
+    """
+    place = WHOLE if region is None else region.value
     rows = db.execute(
-        f"SELECT e.owner, o.study, e.vector FROM {table} e JOIN {owners} o ON o.id = e.owner"
-        " WHERE e.region = ? AND e.owner > ? ORDER BY e.owner",
-        (WHOLE if region is None else region.value, after),
+        f"SELECT o.id, o.study, e.vector FROM {_OWNERS[modality]}"
+        " ON e.generation = ? AND e.region = ? AND e.owner = o.id"
+        f" WHERE {_HAVING[modality]} AND o.id > ? ORDER BY o.id",
+        (terms.generation, place, place_bit(region), after),
     ).fetchall()
-    joined = b"".join(row[2] for row in rows)
+    (count,) = db.execute(
+        f"SELECT count(*) FROM {modality.value}_embeddings WHERE generation = ? AND region = ? AND owner > ?",
+        (terms.generation, place, after),
+    ).fetchone()
+    name = f"{modality.value} embeddings of {place or 'the whole'}"
+    if count != len(rows):
+        raise damaged(f"it holds {count} {name} in place of {len(rows)}")
+    start = vectors_start(terms, modality, place)
+    blobs = [
+        unseal(sealed, owner_start(start, owner), f"one of the {name} ({owner})") for owner, _, sealed in rows
+    ]
     return Vectors(
         owners=np.asarray([row[0] for row in rows], dtype=np.int64),
         studies=np.asarray([row[1] for row in rows], dtype=np.int64),
-        rows=np.frombuffer(joined, dtype="<f4").astype(np.float32, copy=False).reshape(-1, dim),
+        rows=np.frombuffer(b"".join(blobs), "<f4").astype(np.float32, copy=False).reshape(-1, terms.dim),
     )
 
 
 def read_study_vectors(
-    db: sqlite3.Connection, study: int, modality: Modality
+    db: sqlite3.Connection, study: int, modality: Modality, terms: Terms
 ) -> dict[Region | None, FloatArray]:
-    """Return a study's own embeddings by region, None for the whole; of its first searched image."""
-    table, owners = _VECTOR_TABLES[modality]
-    condition = " AND indexed" if modality is Modality.IMAGE else ""
+    """Return a study's own embeddings by region, None for the whole; of its first searched image.
+
+    Raises
+    ------
+    StoreError
+        Where one is damaged.
+    """
+    owners, condition = ("images", " AND indexed") if modality is Modality.IMAGE else ("reports", "")
     owner = db.execute(
         f"SELECT id FROM {owners} WHERE study = ?{condition} ORDER BY id LIMIT 1", (study,)
     ).fetchone()
-    return {
-        Region(name) if name else None: np.frombuffer(blob, dtype="<f4").astype(np.float32)
-        for name, blob in db.execute(f"SELECT region, vector FROM {table} WHERE owner = ?", owner or (-1,))
-    }
+    if owner is None:
+        return {}
+    found = {}
+    for place, sealed in db.execute(
+        f"SELECT region, vector FROM {modality.value}_embeddings WHERE owner = ? AND generation = ?",
+        (owner[0], terms.generation),
+    ):
+        start = owner_start(vectors_start(terms, modality, place), owner[0])
+        blob = unseal(sealed, start, f"an embedding of {modality.value} {owner[0]}")
+        found[Region(place) if place else None] = np.frombuffer(blob, "<f4").astype(np.float32)
+    return found
 
 
-def read_stats(db: sqlite3.Connection, bundle_id: str, model_id: str) -> StoreStats:
+def read_stats(db: sqlite3.Connection, bundle_id: str, model_id: str, terms: Terms) -> StoreStats:
     """Count what is in the store."""
 
     def one(sql: str) -> int:
@@ -227,7 +282,10 @@ def read_stats(db: sqlite3.Connection, bundle_id: str, model_id: str) -> StoreSt
             "SELECT count(*) FROM"
             " (SELECT DISTINCT report, position, mention FROM findings WHERE assertion = 'present')"
         ),
-        embeddings=one("SELECT count(*) FROM image_embeddings") + one("SELECT count(*) FROM text_embeddings"),
+        embeddings=sum(
+            one(f"SELECT count(*) FROM {modality.value}_embeddings WHERE generation = {terms.generation}")
+            for modality in Modality
+        ),
         bytes=one("PRAGMA page_count") * one("PRAGMA page_size"),
         bundle_id=bundle_id,
         model_id=model_id,

@@ -251,17 +251,20 @@ class Watermark:
     last : int
         Highest owner number ever given (an image's, or a report's).
     removals : int
-        How often embeddings were replaced by others (a changed report).
+        How often all embeddings were replaced by others (those of another bundle).
     tombstones : int
         Number of the last deletion of a study.
     erased : int
         Number of the last deletion that has left the files.
+    replaced : int
+        Number of the last report that another took the place of.
     """
 
     last: int
     removals: int
     tombstones: int = 0
     erased: int = 0
+    replaced: int = 0
 
 
 @dataclass(frozen=True)
@@ -281,3 +284,25 @@ class Vectors:
     owners: npt.NDArray[np.int64]
     studies: npt.NDArray[np.int64]
     rows: FloatArray
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What came to a partition and what went, as of one moment.
+
+    Parameters
+    ----------
+    watermark : Watermark
+        Of that moment.
+    vectors : Vectors
+        New ones.
+    replaced : frozenset of int
+        Numbers of the reports that others took the place of.
+    deleted : frozenset of int
+        Numbers of the studies that were deleted.
+    """
+
+    watermark: Watermark
+    vectors: Vectors
+    replaced: frozenset[int]
+    deleted: frozenset[int]

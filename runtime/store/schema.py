@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from edge_retrieve.runtime.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x45524554  # "ERET": tells our files from other SQLite databases
 # Embeddings of up to 1,000 dimensions fit whole into an index page of this size; in SQLite's
 # default of 4 KiB each vector of 256 would take an overflow page of its own.
@@ -42,17 +42,11 @@ CREATE TABLE images (
   preview BLOB NOT NULL
 );
 CREATE INDEX images_by_study ON images (study);
-CREATE TABLE boxes (
-  image INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,
-  region TEXT NOT NULL,
-  x1 REAL NOT NULL, y1 REAL NOT NULL, x2 REAL NOT NULL, y2 REAL NOT NULL,
-  score REAL NOT NULL,
-  PRIMARY KEY (image, region)
-) WITHOUT ROWID;
 CREATE TABLE reports (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   study INTEGER NOT NULL UNIQUE REFERENCES studies ON DELETE CASCADE,
-  text TEXT NOT NULL
+  text TEXT NOT NULL,
+  places INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE sentences (
   report INTEGER NOT NULL REFERENCES reports ON DELETE CASCADE,
@@ -73,20 +67,6 @@ CREATE TABLE findings (
   FOREIGN KEY (report, position) REFERENCES sentences ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX findings_by_region ON findings (finding, region, assertion);
-CREATE TABLE image_embeddings (
-  region TEXT NOT NULL,
-  owner INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,
-  vector BLOB NOT NULL,
-  PRIMARY KEY (region, owner)
-) WITHOUT ROWID;
-CREATE INDEX image_embeddings_by_owner ON image_embeddings (owner);
-CREATE TABLE text_embeddings (
-  region TEXT NOT NULL,
-  owner INTEGER NOT NULL REFERENCES reports ON DELETE CASCADE,
-  vector BLOB NOT NULL,
-  PRIMARY KEY (region, owner)
-) WITHOUT ROWID;
-CREATE INDEX text_embeddings_by_owner ON text_embeddings (owner);
 """
 
 # Since schema 2. The words of the reports (FTS5, which keeps no second copy of the texts), held in step by
@@ -102,15 +82,30 @@ WORDS_AND_TOMBSTONES = (
     "CREATE TABLE tombstones (id INTEGER PRIMARY KEY AUTOINCREMENT, study INTEGER NOT NULL)",
 )
 
-
-def _add_words_and_tombstones(connection: sqlite3.Connection) -> None:
-    for statement in WORDS_AND_TOMBSTONES:
-        connection.execute(statement)
-    connection.execute("INSERT INTO report_words (report_words) VALUES ('rebuild')")
-
-
-# Version n to n + 1, each run inside one transaction.
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _add_words_and_tombstones}
+# Since schema 3. Every blob ends with its checksum, every study has one, and embeddings have the generation
+# of the bundle they come from (`seals`, `generations`). An embedding that should be there and is not would
+# be missed by nobody: `images.indexed` and `reports.places` (bit 0 the whole, bit n the nth region) say what
+# there is, and the two narrow indexes tell it without a look at pictures and texts. `replaced` are
+# the reports that index files may still hold.
+SEALED = (
+    "CREATE TABLE boxes (image INTEGER NOT NULL REFERENCES images ON DELETE CASCADE,"
+    " generation INTEGER NOT NULL, edges BLOB NOT NULL, PRIMARY KEY (image, generation)) WITHOUT ROWID",
+    *(
+        statement
+        for modality, owners in (("image", "images"), ("text", "reports"))
+        for statement in (
+            f"CREATE TABLE {modality}_embeddings (generation INTEGER NOT NULL, region TEXT NOT NULL,"
+            f" owner INTEGER NOT NULL REFERENCES {owners} ON DELETE CASCADE, vector BLOB NOT NULL,"
+            " PRIMARY KEY (generation, region, owner)) WITHOUT ROWID",
+            f"CREATE INDEX {modality}_embeddings_by_owner ON {modality}_embeddings (owner)",
+        )
+    ),
+    "CREATE INDEX images_searched ON images (id, study) WHERE indexed",
+    "CREATE INDEX reports_by_place ON reports (id, study, places)",
+    "CREATE TABLE study_seals (study INTEGER PRIMARY KEY REFERENCES studies ON DELETE CASCADE,"
+    " checksum INTEGER NOT NULL)",
+    "CREATE TABLE replaced (id INTEGER PRIMARY KEY AUTOINCREMENT, report INTEGER NOT NULL)",
+)
 
 
 def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
@@ -120,7 +115,7 @@ def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> No
         for statement in TABLES.split(";"):
             if statement.strip():
                 connection.execute(statement)
-        for statement in WORDS_AND_TOMBSTONES:
+        for statement in (*WORDS_AND_TOMBSTONES, *SEALED):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -140,7 +135,7 @@ def is_empty(connection: sqlite3.Connection) -> bool:
 def bring_forward(
     connection: sqlite3.Connection,
     where: str,
-    migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS,
+    migrations: Mapping[int, Callable[[sqlite3.Connection], None]],
 ) -> None:
     """Check that a database is ours and migrate it to this version.
 

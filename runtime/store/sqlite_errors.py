@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.store.seals import damaged
 
 # SQLite's message texts are stable; its error codes reach Python only from 3.11 on.
 _KNOWN = (
@@ -38,12 +39,25 @@ _KNOWN = (
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """Turn SQLite's exceptions into `StoreError`."""
+    """Turn SQLite's exceptions into `StoreError`, and name the place in those that do not."""
     try:
         yield
+    except StoreError as error:
+        if error.where:
+            raise
+        raise StoreError(error.what, where=where, remedy=error.remedy) from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         message = str(error)
         for clue, what, remedy in _KNOWN:
             if clue in message.lower():
                 raise StoreError(f"{what} ({message})", where=where, remedy=remedy) from error
         raise StoreError(f"SQLite reports: {message}", where=where) from error
+
+
+@contextmanager
+def sensible() -> Iterator[None]:
+    """Turn what goes wrong with rows that were read, but make no sense, into `StoreError`."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise damaged(f"a row makes no sense ({type(error).__name__}: {error})") from error

@@ -4,61 +4,50 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import Bundle
-from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
-from edge_retrieve.runtime.filters import Filters
-from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.store import checking, filtering, lookups, opening, reading, writing
-from edge_retrieve.runtime.store.records import (
-    FloatArray,
-    KnownImage,
-    NewImage,
-    NewReport,
-    StoreStats,
-    StudyRecord,
-    StudySummary,
-    Vectors,
-    Watermark,
-)
-from edge_retrieve.runtime.store.sqlite_errors import translated
+from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.store import checking, lookups, opening, writing
+from edge_retrieve.runtime.store.connections import ReadConnections
+from edge_retrieve.runtime.store.reader import StoreReader
+from edge_retrieve.runtime.store.records import NewImage, NewReport
+from edge_retrieve.runtime.store.seals import seal_studies
+from edge_retrieve.runtime.store.sqlite_errors import sensible, translated
 
 INDEX_FOLDER = "index"
 
 _LOCK_TIMEOUT_S = 10.0
-_Result = TypeVar("_Result")
+_LOG_TIMEOUT_MS = 50
 
 
-class Store:
+class Store(StoreReader):
     """An open store; make one with `Store.open`, use it as a context manager.
 
-    Safe to share between threads; calls take turns. Several processes may read while one writes.
+    Safe to share between threads. Reading waits for nobody; writing takes turns. Several processes may read
+    while one writes.
 
     Parameters
     ----------
     folder : Path
     connection : sqlite3.Connection
-        Opened and checked by `Store.open`.
+        Opened and checked by `Store.open`; the one that writes.
+    lock_timeout_s : float
     """
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
-        self.path = folder
-        self._db = connection
-        self._lock = threading.RLock()
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock_timeout_s: float) -> None:
+        def another() -> sqlite3.Connection:
+            reader = opening.connect(folder, lock_timeout_s)
+            opening.harden(reader)
+            return reader
+
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
-        self.store_id: str = meta["store_id"]
-        self.bundle_id: str = meta["bundle_id"]
-        self.model_id: str = meta["model_id"]
-        self.embedding_dim = int(meta["embedding_dim"])
+        super().__init__(folder, ReadConnections(another), meta)
+        self._db = connection
+        self._lock = threading.RLock()  # of the connection that writes
 
     @classmethod
     def open(
@@ -99,11 +88,11 @@ class Store:
             opening.make_folder(path)
         if create and bundle is None:
             raise StoreError("a store is created for a bundle", where=str(path), remedy="Name the bundle")
-        with translated(str(path)):
+        with translated(str(path)), sensible():
             connection = opening.connect(path, lock_timeout_s)
             try:
                 opening.prepare(connection, path, bundle if create else None)
-                store = cls(path, connection)
+                store = cls(path, connection, lock_timeout_s)
             except BaseException:
                 connection.close()
                 raise
@@ -120,6 +109,7 @@ class Store:
 
     def close(self) -> None:
         """Close the store; closing twice is allowed."""
+        self._readers.close()
         with self._lock:
             self._db.close()
 
@@ -146,13 +136,14 @@ class Store:
         Raises
         ------
         StoreError
-            Where another process writes, the disk is full or read-only; nothing is stored then.
+            Where another process writes, the disk is full or read-only, or the store has been encoded anew
+            since it was opened; nothing is stored then.
         """
         with self._transaction() as db:
-            for image in images:
-                writing.add_image(db, image, self.embedding_dim)
-            for report in reports:
-                writing.put_report(db, report, self.embedding_dim)
+            lookups.require_generation(db, self.terms)
+            touched = [writing.add_image(db, image, self.terms) for image in images]
+            touched += [writing.put_report(db, report, self.terms) for report in reports]
+            seal_studies(db, {number for number in touched if number is not None}, self.terms)
 
     def delete(self, studies: Sequence[str]) -> None:
         """Delete studies with their images, reports and embeddings; from the return on no query finds them.
@@ -204,6 +195,22 @@ class Store:
             writing.note_erased(db, tombstone)
         return True
 
+    def _empty_log(self) -> None:
+        """Bring what was committed from the log into the database itself, unless a reader is in the way.
+
+        SQLite takes damage to its log for the end of the log, as a power cut leaves it, and goes on without
+        what came after. What is acknowledged must not lie there.
+        """
+        patience = self._db.execute("PRAGMA busy_timeout").fetchone()[0]
+        self._db.execute(f"PRAGMA busy_timeout = {_LOG_TIMEOUT_MS}")
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            # A full disk, perhaps. The commit stands, in the log; the next one tries again.
+            pass
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {patience}")
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(str(self.path)):
@@ -211,152 +218,17 @@ class Store:
             try:
                 yield self._db
                 self._db.execute("COMMIT")
+                self._empty_log()
             except BaseException:
                 # On a full disk SQLite has rolled back already.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
 
-    # -- reading ---------------------------------------------------------------------------------
-
-    def _read(self, query: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Run reads in one snapshot, so that a study is never seen half."""
-        with self._lock, translated(str(self.path)):
-            self._db.execute("BEGIN")
-            try:
-                return query(self._db)
-            finally:
-                self._db.execute("COMMIT")
-
-    def find_image(self, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
-        """Return where an image is held already, if anywhere."""
-        return self._read(lambda db: lookups.find_image(db, sop_instance, pixels_sha256))
-
-    def report_text(self, study: str) -> str | None:
-        """Return a study's report as written, None where it has none."""
-        return self._read(lambda db: lookups.report_text(db, study))
-
-    def study(self, study: str) -> StudyRecord:
-        """Return a study by its identifier.
-
-        Raises
-        ------
-        StoreError
-            Where the store has no such study.
-        """
-        record = self._read(lambda db: reading.read_study(db, study))
-        if record is None:
-            raise self._unknown(study)
-        return record
-
-    def studies(self, *, limit: int = 100, offset: int = 0, search: str = "") -> tuple[StudySummary, ...]:
-        """List studies in the order they were stored.
-
-        Parameters
-        ----------
-        limit, offset : int
-        search : str
-            Words that must all occur in the identifiers, date, report or findings.
-        """
-        return self._read(lambda db: reading.read_summaries(db, limit, offset, search))
-
-    def count(self, search: str = "") -> int:
-        """Return the number of studies, or of those that `search` finds."""
-        return self._read(lambda db: reading.count_studies(db, search))
-
-    def preview(self, study: str) -> bytes:
-        """Return a study's picture as 8-bit PNG: its first searched image, else its first.
-
-        Raises
-        ------
-        StoreError
-            Where the store has no such study.
-        """
-        found = self._read(lambda db: lookups.preview(db, study))
-        if found is None:
-            raise self._unknown(study)
-        return found
-
-    def stats(self) -> StoreStats:
-        """Count what is in the store."""
-        return self._read(lambda db: reading.read_stats(db, self.bundle_id, self.model_id))
-
     def damage(self) -> tuple[str, ...]:
         """Read the whole database and return what is wrong with it; nothing where it is sound."""
-        with self._lock, translated(str(self.path)):
-            return checking.damage(self._db)
-
-    # -- what the index and the retriever need -----------------------------------------------------
-
-    def watermark(self, modality: Modality) -> Watermark:
-        """Return how far a modality's embeddings have come."""
-        return self._read(lambda db: lookups.watermark(db, modality))
-
-    def deleted_since(self, tombstone: int) -> frozenset[int]:
-        """Return the numbers of the studies deleted after a tombstone; none of them is given again."""
-        return self._read(lambda db: lookups.deleted_since(db, tombstone))
-
-    def vectors(self, modality: Modality, region: Region | None, *, after: int = 0) -> Vectors:
-        """Return a partition's vectors whose owners' numbers are above `after`."""
-        return self._read(lambda db: reading.read_vectors(db, modality, region, after, self.embedding_dim))
-
-    def study_vectors(self, study: str, modality: Modality) -> dict[Region | None, FloatArray]:
-        """Return a study's embeddings by region, None for the whole.
-
-        Raises
-        ------
-        StoreError
-            Where the store has no such study.
-        """
-        number = self.study_number(study)
-        return self._read(lambda db: reading.read_study_vectors(db, number, modality))
-
-    def study_number(self, study: str) -> int:
-        """Return the number the store gave a study.
-
-        Raises
-        ------
-        StoreError
-            Where the store has no such study.
-        """
-        number = self._read(lambda db: lookups.study_number(db, study))
-        if number is None:
-            raise self._unknown(study)
-        return number
-
-    def study_id(self, number: int) -> str:
-        """Return the identifier of the study with a number.
-
-        Raises
-        ------
-        StoreError
-            Where the store has no such study.
-        """
-        study = self._read(lambda db: lookups.study_id(db, number))
-        if study is None:
-            raise self._unknown(str(number))
-        return study
-
-    def patient_studies(self, patient: str) -> tuple[str, ...]:
-        """Return the identifiers of all studies of a patient, in the order stored."""
-        return tuple(self._read(lambda db: lookups.patient_studies(db, patient)).values())
-
-    def patient_numbers(self, patient: str) -> frozenset[int]:
-        """Return the numbers of all studies of a patient."""
-        return frozenset(self._read(lambda db: lookups.patient_studies(db, patient)))
-
-    def matching(self, filters: Filters) -> npt.NDArray[np.int64]:
-        """Return the numbers of the studies that meet filters, ascending."""
-        return np.asarray(self._read(lambda db: filtering.matching(db, filters)), dtype=np.int64)
-
-    def patients_of(self, numbers: npt.NDArray[np.int64]) -> tuple[str, ...]:
-        """Return who studies are of, by their numbers; empty for a study deleted meanwhile."""
-        found = self._read(lambda db: filtering.patients_of(db, numbers.tolist()))
-        return tuple(found.get(number, "") for number in numbers.tolist())
-
-    def _unknown(self, study: str) -> UnknownStudyError:
-        return UnknownStudyError(
-            f"the store has no study '{study}'",
-            where=str(self.path),
-            remedy="Take an identifier from a query's hits or from the page's list",
-        )
+        with translated(str(self.path)):
+            with sensible(), self._readers.snapshot() as db:
+                found = checking.damage(db, self.terms)
+            with self._lock:
+                return (*found, *checking.words_damage(self._db))

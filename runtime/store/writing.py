@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import REGIONS
+from edge_retrieve.runtime.anatomy import REGIONS, Region
 from edge_retrieve.runtime.errors import StoreError
-from edge_retrieve.runtime.store.records import NewImage, NewReport
+from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store.records import NewEncoding, NewImage, NewReport
+from edge_retrieve.runtime.store.seals import Terms, owner_start, seal
 
 WHOLE = ""
 """Stands for the whole image or report where a region's name is stored."""
@@ -18,14 +21,14 @@ WHOLE = ""
 _BUNDLE_FAULT = "Verify the bundle, or export it again: its graphs must give finite unit vectors"
 
 
-def add_image(db: sqlite3.Connection, image: NewImage, dim: int) -> bool:
-    """Insert an image and its study; return False, changing nothing, where it is there already."""
+def add_image(db: sqlite3.Connection, image: NewImage, terms: Terms) -> int | None:
+    """Insert an image and its study; return the study's number, None where the image is there already."""
     known = db.execute(
         "SELECT 1 FROM images WHERE sop_instance = ? OR pixels_sha256 = ?",
         (image.sop_instance, image.pixels_sha256),
     ).fetchone()
     if known:
-        return False
+        return None
     study = db.execute("SELECT id FROM studies WHERE study = ?", (image.study,)).fetchone()
     if study is None:
         study = db.execute(
@@ -46,29 +49,74 @@ def add_image(db: sqlite3.Connection, image: NewImage, dim: int) -> bool:
             json.dumps([flag.value for flag in image.flags]),
             json.dumps(list(image.applied)),
             int(image.encoding is not None),
-            image.preview,
+            seal(image.preview, terms.start("preview", image.sop_instance)),
         ),
     ).fetchone()
-    encoding = image.encoding
-    if encoding is not None:
-        db.executemany(
-            "INSERT INTO boxes VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (number, region.value, *box.as_tuple(), float(score))
-                for region, box, score in zip(REGIONS, encoding.boxes, encoding.box_scores, strict=True)
-            ],
-        )
-        vectors = [(WHOLE, encoding.global_embedding)]
-        vectors += [(region.value, row) for region, row in zip(REGIONS, encoding.regions, strict=True)]
-        db.executemany(
-            "INSERT INTO image_embeddings VALUES (?, ?, ?)",
-            [(region, number, vector_blob(row, dim)) for region, row in vectors],
-        )
-    return True
+    if image.encoding is not None:
+        put_encoding(db, number, image.encoding, terms)
+    return int(study[0])
 
 
-def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
-    """Give a study its report; return False, changing nothing, where it has that very text.
+def put_encoding(db: sqlite3.Connection, image: int, encoding: NewEncoding, terms: Terms) -> None:
+    """Insert an image's boxes and embeddings under the terms' generation."""
+    edges = [
+        (*box.as_tuple(), float(score))
+        for _, box, score in zip(REGIONS, encoding.boxes, encoding.box_scores, strict=True)
+    ]
+    db.execute(
+        "INSERT INTO boxes VALUES (?, ?, ?)",
+        (
+            image,
+            terms.generation,
+            seal(np.asarray(edges, "<f8").tobytes(), terms.start("boxes", terms.generation, image)),
+        ),
+    )
+    vectors: list[tuple[Region | None, npt.NDArray[np.float32]]] = [(None, encoding.global_embedding)]
+    vectors += zip(REGIONS, encoding.regions, strict=True)
+    put_vectors(db, Modality.IMAGE, image, vectors, terms)
+
+
+def put_vectors(
+    db: sqlite3.Connection,
+    modality: Modality,
+    owner: int,
+    vectors: Iterable[tuple[Region | None, npt.NDArray[np.float32]]],
+    terms: Terms,
+) -> None:
+    """Insert the embeddings of an image or a report under the terms' generation, None for the whole.
+
+    Raises
+    ------
+    StoreError
+        Where one is no unit vector of the right length.
+    """
+    named = [(WHOLE if region is None else region.value, vector) for region, vector in vectors]
+    db.executemany(
+        f"INSERT INTO {modality.value}_embeddings VALUES (?, ?, ?, ?)",
+        [
+            (
+                terms.generation,
+                name,
+                owner,
+                seal(vector_blob(row, terms.dim), owner_start(vectors_start(terms, modality, name), owner)),
+            )
+            for name, row in named
+        ],
+    )
+
+
+def vectors_start(terms: Terms, modality: Modality, region: str) -> int:
+    """Return the checksum of a partition's key, from which those of its vectors go on."""
+    return terms.start(modality.value, terms.generation, region)
+
+
+def place_bit(region: Region | None) -> int:
+    """Return the bit of `reports.places` that says that a report has an embedding there."""
+    return 1 if region is None else 2 << region.position
+
+
+def put_report(db: sqlite3.Connection, report: NewReport, terms: Terms) -> int | None:
+    """Give a study its report; return the study's number, None where it has that very text.
 
     Raises
     ------
@@ -83,11 +131,15 @@ def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
     old = db.execute("SELECT id, text FROM reports WHERE study = ?", study).fetchone()
     if old is not None:
         if old[1] == report.text:
-            return False
+            return None
         db.execute("DELETE FROM reports WHERE id = ?", (old[0],))
-        note_removal(db, "text")
+        db.execute("INSERT INTO replaced (report) VALUES (?)", (old[0],))
+    vectors: list[tuple[Region | None, npt.NDArray[np.float32]]] = [(None, report.global_embedding)]
+    vectors += report.regions
+    places = sum(place_bit(region) for region, _ in vectors)
     (number,) = db.execute(
-        "INSERT INTO reports (study, text) VALUES (?, ?) RETURNING id", (study[0], report.text)
+        "INSERT INTO reports (study, text, places) VALUES (?, ?, ?) RETURNING id",
+        (study[0], report.text, places),
     ).fetchone()
     for position, sentence in enumerate(report.parsed.sentences):
         db.execute(
@@ -108,13 +160,8 @@ def put_report(db: sqlite3.Connection, report: NewReport, dim: int) -> bool:
                 for region in ([region.value for region in mention.regions] or [WHOLE])
             ],
         )
-    vectors = [(WHOLE, report.global_embedding)]
-    vectors += [(region.value, row) for region, row in report.regions]
-    db.executemany(
-        "INSERT INTO text_embeddings VALUES (?, ?, ?)",
-        [(region, number, vector_blob(row, dim)) for region, row in vectors],
-    )
-    return True
+    put_vectors(db, Modality.TEXT, number, vectors, terms)
+    return int(study[0])
 
 
 def delete_study(db: sqlite3.Connection, study: str) -> bool:
@@ -140,11 +187,11 @@ def note_erased(db: sqlite3.Connection, tombstone: int) -> None:
     )
 
 
-def note_removal(db: sqlite3.Connection, modality: str) -> None:
-    """Count that embeddings of a modality were replaced, so that index files know they are stale."""
+def note_removal(db: sqlite3.Connection, modality: Modality) -> None:
+    """Count that all embeddings of a modality were replaced, so that index files know they are stale."""
     db.execute(
         "INSERT INTO meta VALUES (?, '1') ON CONFLICT (key) DO UPDATE SET value = value + 1",
-        (f"{modality}_removals",),
+        (f"{modality.value}_removals",),
     )
 
 

@@ -164,5 +164,7 @@ def test_a_sound_store_has_no_damage_and_a_lost_row_is_seen(store, maker):
 
 def test_words_that_do_not_agree_with_the_reports_are_seen(store, maker):
     store.add([maker.image("s1")], [maker.report("s1", NODULE)])
-    store._db.execute("UPDATE reports SET text = 'Something else.'")
+    store._db.execute(
+        "INSERT INTO report_words (report_words, rowid, text) SELECT 'delete', id, text FROM reports"
+    )
     assert store.damage() == ("the index of words does not agree with the reports",)

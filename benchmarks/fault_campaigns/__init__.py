@@ -1,0 +1,1 @@
+"""What a pulled plug, a failing disk and a full one do to a store: made to happen, then looked at."""

@@ -1,0 +1,228 @@
+"""What an open store can be asked; each answer is of one moment, and waits for no writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_retrieve.runtime.anatomy import Region
+from edge_retrieve.runtime.errors import UnknownStudyError
+from edge_retrieve.runtime.filters import Filters
+from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store import filtering, lookups, reading
+from edge_retrieve.runtime.store.connections import ReadConnections
+from edge_retrieve.runtime.store.records import (
+    FloatArray,
+    Growth,
+    KnownImage,
+    StoreStats,
+    StudyRecord,
+    StudySummary,
+    Vectors,
+    Watermark,
+)
+from edge_retrieve.runtime.store.seals import Terms
+from edge_retrieve.runtime.store.sqlite_errors import sensible, translated
+
+_Result = TypeVar("_Result")
+
+
+class StoreReader:
+    """The reading half of a `Store`; safe to share between threads.
+
+    Parameters
+    ----------
+    folder : Path
+    readers : ReadConnections
+    meta : dict of str to str
+        What the table of that name holds.
+    """
+
+    def __init__(self, folder: Path, readers: ReadConnections, meta: dict[str, str]) -> None:
+        self.path = folder
+        self._readers = readers
+        self.store_id = meta["store_id"]
+        self.bundle_id = meta["bundle_id"]
+        self.model_id = meta["model_id"]
+        self.embedding_dim = int(meta["embedding_dim"])
+        self.terms = Terms(self.store_id, int(meta["generation"]), self.embedding_dim)
+
+    def _read(self, query: Callable[[sqlite3.Connection], _Result], *, of_bundle: bool = False) -> _Result:
+        """Run reads in one snapshot, so that a study is never seen half.
+
+        With `of_bundle` only while the store's embeddings are those of the bundle it was opened for.
+        """
+        with translated(str(self.path)), sensible(), self._readers.snapshot() as db:
+            if of_bundle:
+                lookups.require_generation(db, self.terms)
+            return query(db)
+
+    def find_image(self, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
+        """Return where an image is held already, if anywhere."""
+        return self._read(lambda db: lookups.find_image(db, sop_instance, pixels_sha256))
+
+    def report_text(self, study: str) -> str | None:
+        """Return a study's report as written, None where it has none."""
+        return self._read(lambda db: lookups.report_text(db, study))
+
+    def study(self, study: str) -> StudyRecord:
+        """Return a study by its identifier.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        record = self._read(lambda db: reading.read_study(db, study, self.terms))
+        if record is None:
+            raise self._unknown(study)
+        return record
+
+    def studies(self, *, limit: int = 100, offset: int = 0, search: str = "") -> tuple[StudySummary, ...]:
+        """List studies in the order they were stored.
+
+        Parameters
+        ----------
+        limit, offset : int
+        search : str
+            Words that must all occur in the identifiers, date, report or findings.
+        """
+        return self._read(lambda db: reading.read_summaries(db, limit, offset, search, self.terms))
+
+    def count(self, search: str = "") -> int:
+        """Return the number of studies, or of those that `search` finds."""
+        return self._read(lambda db: reading.count_studies(db, search))
+
+    def preview(self, study: str) -> bytes:
+        """Return a study's picture as 8-bit PNG: its first searched image, else its first.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        found = self._read(lambda db: lookups.preview(db, study, self.terms))
+        if found is None:
+            raise self._unknown(study)
+        return found
+
+    def stats(self) -> StoreStats:
+        """Count what is in the store."""
+        return self._read(lambda db: reading.read_stats(db, self.bundle_id, self.model_id, self.terms))
+
+    # -- what the index and the retriever need -----------------------------------------------------
+
+    def watermark(self, modality: Modality) -> Watermark:
+        """Return how far a modality's embeddings have come.
+
+        Raises
+        ------
+        StoreError
+            Where the store has been encoded anew, for another bundle, since it was opened.
+        """
+        return self._read(lambda db: lookups.watermark(db, modality), of_bundle=True)
+
+    def deleted_since(self, tombstone: int) -> frozenset[int]:
+        """Return the numbers of the studies deleted after a tombstone; none of them is given again."""
+        return self._read(lambda db: lookups.deleted_since(db, tombstone))
+
+    def growth(
+        self, modality: Modality, region: Region | None, *, after: int, replaced: int, deleted: int
+    ) -> Growth:
+        """Return what a partition lacks that knows the owners, replacements and deletions up to these.
+
+        Raises
+        ------
+        StoreError
+            As for `vectors`.
+        """
+
+        def read(db: sqlite3.Connection) -> Growth:
+            return Growth(
+                lookups.watermark(db, modality),
+                reading.read_vectors(db, modality, region, after, self.terms),
+                lookups.replaced_since(db, replaced) if modality is Modality.TEXT else frozenset(),
+                lookups.deleted_since(db, deleted),
+            )
+
+        return self._read(read, of_bundle=True)
+
+    def vectors(self, modality: Modality, region: Region | None, *, after: int = 0) -> Vectors:
+        """Return a partition's vectors whose owners' numbers are above `after`.
+
+        Raises
+        ------
+        StoreError
+            Where some are missing or damaged, or the store has been encoded anew since it was opened.
+        """
+        return self._read(
+            lambda db: reading.read_vectors(db, modality, region, after, self.terms), of_bundle=True
+        )
+
+    def study_vectors(self, study: str, modality: Modality) -> dict[Region | None, FloatArray]:
+        """Return a study's embeddings by region, None for the whole.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        number = self.study_number(study)
+        return self._read(
+            lambda db: reading.read_study_vectors(db, number, modality, self.terms), of_bundle=True
+        )
+
+    def study_number(self, study: str) -> int:
+        """Return the number the store gave a study.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        number = self._read(lambda db: lookups.study_number(db, study))
+        if number is None:
+            raise self._unknown(study)
+        return number
+
+    def study_id(self, number: int) -> str:
+        """Return the identifier of the study with a number.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        study = self._read(lambda db: lookups.study_id(db, number))
+        if study is None:
+            raise self._unknown(str(number))
+        return study
+
+    def patient_studies(self, patient: str) -> tuple[str, ...]:
+        """Return the identifiers of all studies of a patient, in the order stored."""
+        return tuple(self._read(lambda db: lookups.patient_studies(db, patient)).values())
+
+    def patient_numbers(self, patient: str) -> frozenset[int]:
+        """Return the numbers of all studies of a patient."""
+        return frozenset(self._read(lambda db: lookups.patient_studies(db, patient)))
+
+    def matching(self, filters: Filters) -> npt.NDArray[np.int64]:
+        """Return the numbers of the studies that meet filters, ascending."""
+        return np.asarray(self._read(lambda db: filtering.matching(db, filters)), dtype=np.int64)
+
+    def patients_of(self, numbers: npt.NDArray[np.int64]) -> tuple[str, ...]:
+        """Return who studies are of, by their numbers; empty for a study deleted meanwhile."""
+        found = self._read(lambda db: filtering.patients_of(db, numbers.tolist()))
+        return tuple(found.get(number, "") for number in numbers.tolist())
+
+    def _unknown(self, study: str) -> UnknownStudyError:
+        return UnknownStudyError(
+            f"the store has no study '{study}'",
+            where=str(self.path),
+            remedy="Take an identifier from a query's hits or from the page's list",
+        )
