@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from rich.table import Table
 
+from edge_retrieve.edge_app.cli.bench_cases import ingest, query
 from edge_retrieve.edge_app.cli.bench_search import search
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.options import bundle_option, json_option, setting_options
@@ -68,7 +69,8 @@ def bench() -> None:
     """Time the parts of a query on this machine, with made-up input."""
 
 
-bench.add_command(search)
+for command in (search, query, ingest):
+    bench.add_command(command)
 
 
 @bench.command()
