@@ -7,7 +7,7 @@ cosines then make one score is `runtime.fusion`.
 What no partition proposed could still be among the best, if it is good everywhere and best nowhere. Its score
 cannot exceed what the last proposals would score together (the threshold algorithm: Fagin, Lotem and Naor,
 "Optimal aggregation algorithms for middleware", 2003). Where the last hit does not reach that, the partitions
-are asked for more, in the end for all they have: so the answer is that of scoring every study, as far as the
+are asked for more, or all their rows are scored: so the answer is that of scoring every study, as far as the
 partitions' own proposals are exact.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_retrieve.runtime.everyone import Everyone, held_studies, score_everyone
 from edge_retrieve.runtime.fusion import fuse_places
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Index
@@ -36,6 +37,7 @@ _PROPOSALS_PER_HIT = 4
 _MORE = 8  # times as many proposals in the next round
 _SHARE_FOR_ALL = 4  # a partition that would propose one row in so many is scored whole
 _FEW = 2048  # so many studies are rather scored one by one than found by a scan
+_ALL_AT_ONCE = 50_000  # rows that are rather all scored than scanned for a second time
 _ROUNDING = 1e-6  # by which the score of a proposal and of the same study again may differ
 _PATIENTS_AT_ONCE = 500
 
@@ -101,48 +103,78 @@ def search(
     places = [place for place in opened if place is not None]
     # After the partitions were opened: a study deleted meanwhile is among them.
     unwanted = np.union1d(_numbers(exclude), _numbers(index.deleted()))
-    candidates = _Candidates(places, unwanted, allowed)
+    candidates = _Candidates(places, combine, unwanted, allowed)
     wanted = _LEAST_PROPOSALS
     while wanted < _PROPOSALS_PER_HIT * k:
         wanted *= 2
     while True:
-        studies, bound = candidates.take(wanted, combine)
+        studies, bound = candidates.take(wanted)
         ranked = _rank(places, studies, len(probes), combine)
         ranked = ranked.at(slice(k)) if patients_of is None else _one_each(ranked, k, patients_of)
         short = len(ranked.studies) < k
         if bound == -np.inf or not (short or ranked.scores[k - 1] < bound - _ROUNDING):
             return ranked
-        wanted *= _MORE
+        if not candidates.look_at_all():
+            wanted *= _MORE
 
 
 class _Candidates:
-    """The studies that a search looks at: some of each partition's best, or all that may be found."""
+    """The studies that a search looks at: the few that may be found, each partition's best, or all."""
 
-    def __init__(self, places: Sequence[Place], unwanted: IntArray, allowed: IntArray | None) -> None:
-        self._places, self._unwanted = places, unwanted
-        self._all: IntArray | None = None
+    def __init__(
+        self, places: Sequence[Place], combine: Combine, unwanted: IntArray, allowed: IntArray | None
+    ) -> None:
+        self._places, self._combine = places, combine
+        self._unwanted, self._allowed = unwanted, allowed
+        self._few: IntArray | None = None
+        self._everyone: Everyone | None = None
+        self._rows = max((place.rows for place in places), default=0)
         if allowed is not None:
-            allowed = np.setdiff1d(allowed, unwanted)
-            if len(allowed) <= _FEW:
-                self._all = allowed
-            else:
-                self._unwanted = np.union1d(unwanted, np.setdiff1d(self._everyone(), allowed))
+            found = np.setdiff1d(allowed, unwanted)
+            if len(found) <= _FEW:
+                self._few = found
+            elif self._rows > _ALL_AT_ONCE:
+                self._unwanted = np.flatnonzero(held_studies(places) & ~self._mask())
+        # What is best in one place seldom decides where all of several count.
+        if allowed is not None or (len(places) > 1 and combine is not Combine.ANY):
+            self.look_at_all()
 
-    def take(self, wanted: int, combine: Combine) -> tuple[IntArray, float]:
+    def take(self, wanted: int) -> tuple[IntArray, float]:
         """Return studies, and what no other study's score exceeds; -inf where there is no other."""
-        if self._all is None and any(place.rows > _SHARE_FOR_ALL * wanted for place in self._places):
-            proposals = [place.propose(wanted, self._unwanted) for place in self._places]
-            found = np.unique(np.concatenate([each for place in proposals for each in place.studies]))
-            if all(place.exhausted for place in proposals):
-                return found, -np.inf
-            return found, _fuse(self._places, [[place.bound for place in proposals]], combine)[0]
-        if self._all is None:
-            self._all = np.setdiff1d(self._everyone(), self._unwanted, assume_unique=True)
-        return self._all, -np.inf
+        if self._few is not None:
+            return self._few, -np.inf
+        if self._everyone is None and self._rows > _SHARE_FOR_ALL * wanted:
+            return self._propose(wanted)
+        if self._everyone is None:
+            self._everyone = self._score_everyone()
+        return self._everyone.best(wanted)
 
-    def _everyone(self) -> IntArray:
-        held = [side.partition.studies for place in self._places for side in place.sides]
-        return np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
+    def look_at_all(self) -> bool:
+        """Score everyone from now on, where that was not so and costs no more than further proposals."""
+        if self._few is not None or self._everyone is not None or self._rows > _ALL_AT_ONCE:
+            return False
+        self._everyone = self._score_everyone()
+        return True
+
+    def _propose(self, wanted: int) -> tuple[IntArray, float]:
+        proposals = [place.propose(wanted, self._unwanted) for place in self._places]
+        found = np.unique(np.concatenate([each for place in proposals for each in place.studies]))
+        if all(place.exhausted for place in proposals):
+            return found, -np.inf
+        return found, float(_fuse(self._places, [[place.bound for place in proposals]], self._combine)[0])
+
+    def _score_everyone(self) -> Everyone:
+        return score_everyone(self._places, self._mask(), self._combine)
+
+    def _mask(self) -> npt.NDArray[np.bool_]:
+        """Return the studies that may be found, as a mask by number."""
+        wanted = held_studies(self._places)
+        if self._allowed is not None:
+            chosen = np.zeros_like(wanted)
+            chosen[self._allowed[self._allowed < len(wanted)]] = True
+            wanted &= chosen
+        wanted[self._unwanted[self._unwanted < len(wanted)]] = False
+        return wanted
 
 
 def _rank(places: Sequence[Place], studies: IntArray, probes: int, combine: Combine) -> Ranked:

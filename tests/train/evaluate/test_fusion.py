@@ -1,0 +1,113 @@
+"""Weights of fused scores, tuned on made-up archives in which it is known what helps."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from edge_retrieve.runtime.anatomy import REGIONS
+from edge_retrieve.runtime.bundle import (
+    Fusion,
+    FusionWeights,
+    inspect_bundle,
+    tune_bundle,
+    write_bundle,
+)
+from edge_retrieve.runtime.errors import BundleError, ConfigError
+from edge_retrieve.train.datasets.corpus import FINDINGS
+from edge_retrieve.train.evaluate.encoded import EncodedArchive, sample_queries
+from edge_retrieve.train.evaluate.fusion import GRID, one_standard_error, tune_fusion
+
+DIM, STUDIES, PLACE = 16, 240, 3
+
+
+def archive(image_noise, text_noise, seed=0):
+    """Cases with one of four findings in one region, each with a direction of its own, buried in noise."""
+    random = np.random.default_rng(seed)
+    findings = random.integers(0, 4, STUDIES)
+    truth = np.zeros((STUDIES, len(REGIONS), len(FINDINGS)), bool)
+    truth[np.arange(STUDIES), PLACE, findings] = True
+
+    def rows(noise):
+        made = np.eye(DIM)[findings] + noise * random.normal(size=(STUDIES, DIM)) / np.sqrt(DIM)
+        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+    def placed(noise):
+        made = np.zeros((STUDIES, len(REGIONS), DIM), np.float32)
+        made[:, PLACE] = rows(noise)
+        return made
+
+    patients = np.arange(STUDIES)
+    has_text = np.zeros((STUDIES, len(REGIONS)), bool)
+    has_text[:, PLACE] = True
+    nowhere = np.zeros((STUDIES, len(FINDINGS)), bool)
+    return EncodedArchive(
+        patients=patients,
+        truth=truth,
+        anywhere=truth.any(axis=1),
+        aside=np.zeros_like(truth),
+        queries=sample_queries(truth, nowhere, patients, 5),
+        has_image=np.ones(STUDIES, bool),
+        regions=placed(image_noise),
+        whole=rows(image_noise),
+        has_text=has_text,
+        region_texts=placed(text_noise),
+        has_report=np.ones(STUDIES, bool),
+        reports=rows(text_noise),
+        prior_regions=np.zeros((0, len(REGIONS), DIM), np.float32),
+        said=(),
+        written=(),
+    )
+
+
+@pytest.mark.parametrize(("image_noise", "text_noise"), [(0.8, 4.0), (4.0, 0.8)])
+def test_what_tells_more_counts_more(image_noise, text_noise):
+    tuning = tune_fusion(archive(image_noise, text_noise), data="made up")
+    assert tuning.fusion.data == "made up"
+    for weights in (tuning.fusion.conditioned, tuning.fusion.unconditioned):
+        assert sum(asdict(weights).values()) == pytest.approx(1, abs=1e-5)
+        assert min(asdict(weights).values()) >= round(min(GRID) ** 2, 6)
+        image = weights.image_to_image + weights.text_to_image
+        text = weights.image_to_text + weights.text_to_text
+        assert (image > 0.55) if image_noise < text_noise else (text > 0.55)
+
+
+def test_what_makes_no_difference_stays_equal():
+    weights = tune_fusion(archive(0.05, 0.05), data="made up").fusion.conditioned
+    assert asdict(weights) == dict.fromkeys(asdict(weights), 0.25)
+
+
+def test_of_shares_that_do_about_as_well_the_one_nearest_to_a_half_is_taken():
+    random = np.random.default_rng(0)
+    rows = np.array([0.2, 0.69, 0.7])[:, None] + 0.1 * random.normal(size=(3, 50))
+    assert one_standard_error((0.5, 0.6, 0.8), rows) == 0.6
+    sharp = np.repeat([[0.2], [0.69], [0.7]], 50, axis=1)
+    assert one_standard_error((0.5, 0.6, 0.8), sharp) == 0.8
+
+
+def test_an_archive_without_queries_is_refused():
+    empty = replace(archive(1.0, 1.0), queries=np.zeros((0, 3), np.int64))
+    with pytest.raises(ConfigError, match="no query to tune on"):
+        tune_fusion(empty, data="made up")
+
+
+def test_a_tuned_bundle_keeps_its_identifier_and_loses_its_calibration(toy, tmp_path):
+
+    folder = shutil.copytree(toy.bundle.path, tmp_path / "bundle")
+    before = write_bundle(folder, replace(toy.bundle.manifest, score_calibration=None))
+    fusion = Fusion(FusionWeights(0.3, 0.2, 0.3, 0.2), FusionWeights(0.1, 0.2, 0.3, 0.4), "made up")
+    tuned = tune_bundle(folder, fusion)
+    assert tuned.bundle_id == before.bundle_id
+    assert inspect_bundle(folder).manifest == replace(before.manifest, fusion=fusion)
+    assert json.loads((folder / "manifest.json").read_text())["fusion"]["data"] == "made up"
+
+
+@pytest.mark.parametrize("four", [(1, 1, 1, -0.5), (0, 0, 1, 1), (1, 1, 0, 0)])
+def test_a_bundle_whose_weights_make_no_mean_is_refused(toy, tmp_path, four):
+
+    folder = shutil.copytree(toy.bundle.path, tmp_path / "bundle")
+    sound = FusionWeights(1, 1, 1, 1)
+    with pytest.raises(BundleError, match="make no mean"):
+        tune_bundle(folder, Fusion(sound, FusionWeights(*map(float, four)), "made up"))
