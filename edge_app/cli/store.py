@@ -11,10 +11,20 @@ import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
-from edge_retrieve.edge_app.cli.options import json_option, store_option
+from edge_retrieve.edge_app.cli.options import (
+    MODEL_SETTINGS,
+    bundle_option,
+    json_option,
+    setting_options,
+    store_option,
+)
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
+from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.erasure import rebuild as rebuild_files
 from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.index import FileState, Index
+from edge_retrieve.runtime.reencode import reencode as run_reencode
 from edge_retrieve.runtime.store import Store, restore_backup, write_backup
 
 # What an index file may be without harm: the store holds the rest.
@@ -163,6 +173,47 @@ def restore(source: Path, store_path: Path, as_json: bool) -> None:
         print_json({"path": store_path, **asdict(restored)})
     else:
         answers().print(f"{restored.studies} studies restored: {store_path}", soft_wrap=True)
+
+
+@store.command()
+@store_option
+@bundle_option
+@setting_options(*MODEL_SETTINGS)
+@json_option
+def reencode(
+    store_path: Path,
+    bundle_path: Path | None,
+    backend: str,
+    precision: str,
+    require_gpu: bool,
+    engines: str,
+    trusted_keys: str,
+    allow_unsigned: bool,
+    as_json: bool,
+) -> None:
+    """Encode a store anew for another bundle, while it is being served with the one it has."""
+    Store.open(store_path).close()
+    bundle = load_bundle(bundle_path, read_trust(trusted_keys, allow_unsigned))
+    with (
+        Encoder(
+            bundle,
+            Backend(backend),
+            require_gpu,
+            engines=Path(engines) if engines else None,
+            precision=PrecisionChoice(precision),
+        ) as encoder,
+        progress_bar("Encoding the store") as progress,
+    ):
+        done = run_reencode(store_path, encoder, progress)
+    if as_json:
+        print_json({**asdict(done), "bundle_id": bundle.bundle_id, "model_id": bundle.manifest.model_id})
+        return
+    answers().print(
+        f"{done.images} images ({done.from_previews} of them from their stored pictures) and {done.reports} "
+        f"reports encoded; the store is now of {bundle.manifest.model_id}.",
+        soft_wrap=True,
+    )
+    say("Start servers of this store again with that bundle.")
 
 
 def _erase(opened: Store) -> bool:

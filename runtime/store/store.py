@@ -13,6 +13,7 @@ from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.store import checking, lookups, opening, writing
 from edge_retrieve.runtime.store.connections import ReadConnections
+from edge_retrieve.runtime.store.generations import Generations
 from edge_retrieve.runtime.store.reader import StoreReader
 from edge_retrieve.runtime.store.records import NewImage, NewReport
 from edge_retrieve.runtime.store.seals import seal_studies
@@ -103,7 +104,7 @@ class Store(StoreReader):
                 f"{store.bundle_id[:12]}) than the one in use ({bundle.manifest.model_id}, "
                 f"{bundle.bundle_id[:12]}); the two cannot be compared",
                 where=str(path),
-                remedy="Use the store's bundle, or ingest the studies again into a new store",
+                remedy="Use the store's bundle, or run 'edge-retrieve store reencode' with this one",
             )
         return store
 
@@ -210,6 +211,11 @@ class Store(StoreReader):
             pass
         finally:
             self._db.execute(f"PRAGMA busy_timeout = {patience}")
+
+    @property
+    def generations(self) -> Generations:
+        """Encoding anew for another bundle; `runtime.reencode` does it."""
+        return Generations(self._read, self._transaction, self.terms)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
