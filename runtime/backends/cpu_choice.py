@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from edge_retrieve.runtime.backends.base import Array, Runner
 from edge_retrieve.runtime.bundle import Graph, Manifest, Precision, PrecisionChoice
 from edge_retrieve.runtime.errors import BackendError
@@ -45,6 +47,41 @@ def require_int8(
         )
     if not _flags(cpuinfo) & _PRODUCTS:
         raise BackendError("this processor has no products of 8-bit integers (VNNI or AMX)", where=_WHERE)
+
+
+def noise_image(manifest: Manifest) -> dict[str, Array]:
+    """Return an image of noise as the image encoder takes it: every layer has something to round."""
+    shape = (1, 1, manifest.image_size, manifest.image_size)
+    return {"pixels": np.random.default_rng(0).random(shape, dtype=np.float32)}
+
+
+def asked_cosine(manifest: Manifest) -> float:
+    """Return the bound of the cosine of whole images that the int8 form was held to; 1 where it had none."""
+    bounds = [parity.bounds for parity in manifest.parity if parity.precision is Precision.INT8]
+    return bounds[0].get("cosine_global", 1.0) if bounds else 1.0
+
+
+def require_near(int8: Runner, other: Runner, inputs: Mapping[str, Array], least: float) -> None:
+    """Raise `BackendError` where int8 is further from the default form than its bound allows.
+
+    The parity of a manifest is of ONNX Runtime; another engine rounds elsewhere.
+
+    Parameters
+    ----------
+    int8, other : Runner
+        The image encoder.
+    inputs : mapping of str to array
+        One image.
+    least : float
+        Smallest cosine of its embeddings.
+    """
+    one, two = (runner.run(inputs)["global"].astype(np.float64).ravel() for runner in (int8, other))
+    cosine = float(one @ two / max(np.linalg.norm(one) * np.linalg.norm(two), 1e-12))
+    if not cosine >= least:
+        raise BackendError(
+            f"int8 misses its bound in it: its cosine with {other.name} is {cosine:.4f}, not {least}",
+            where=_WHERE,
+        )
 
 
 def require_faster(int8: Runner, other: Runner, inputs: Mapping[str, Array]) -> None:

@@ -12,7 +12,13 @@ from types import TracebackType
 import numpy as np
 
 from edge_retrieve.runtime.backends.base import Array, Backend, Runner
-from edge_retrieve.runtime.backends.cpu_choice import require_faster, require_int8
+from edge_retrieve.runtime.backends.cpu_choice import (
+    asked_cosine,
+    noise_image,
+    require_faster,
+    require_int8,
+    require_near,
+)
 from edge_retrieve.runtime.backends.engine_files import EngineFile, find_engine
 from edge_retrieve.runtime.backends.gpu import find_gpu
 from edge_retrieve.runtime.backends.onnxruntime_runner import OnnxRuntimeRunner, require_cuda_build
@@ -128,8 +134,9 @@ def open_graphs(
         if backend is Backend.AUTO:
             with ExitStack() as opened, on_cpu(Graph.IMAGE_ENCODER) as other:
                 opened.push(stack)
-                inputs = smallest_inputs(Graph.IMAGE_ENCODER, other, bundle.manifest)
-                require_faster(runners[Graph.IMAGE_ENCODER], other, inputs)
+                ours, inputs = runners[Graph.IMAGE_ENCODER], noise_image(bundle.manifest)
+                require_near(ours, other, inputs, asked_cosine(bundle.manifest))
+                require_faster(ours, other, inputs)
                 opened.pop_all()
         return runners, stack
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_retrieve.runtime.backends import Backend, cpu_choice, open_graphs, opening
-from edge_retrieve.runtime.backends.cpu_choice import require_faster, require_int8
+from edge_retrieve.runtime.backends.cpu_choice import require_faster, require_int8, require_near
 from edge_retrieve.runtime.bundle import (
     Bundle,
     FormParity,
@@ -31,7 +31,7 @@ def proved(toy) -> Manifest:
     return replace(
         toy.bundle.manifest,
         forms=tuple(GraphForm(graph, Precision.INT8, file, 18) for graph, file in names.items()),
-        parity=(FormParity(Precision.INT8, True, {"cosine_text": 0.995}, {"cosine_text": 0.99}),),
+        parity=(FormParity(Precision.INT8, True, {"cosine_global": 0.995}, {"cosine_global": 0.99}),),
     )
 
 
@@ -72,6 +72,23 @@ class _Takes:
         return {}
 
 
+class _Gives:
+    name = "ONNX Runtime"
+
+    def __init__(self, *embedding: float) -> None:
+        self._embedding = np.asarray([embedding], np.float32)
+
+    def run(self, inputs):
+        return {"global": self._embedding}
+
+
+def test_it_must_keep_its_bound_in_this_engine_too() -> None:
+    require_near(_Gives(0.99, 0.05), _Gives(1.0, 0.0), {}, 0.99)
+    for off in (_Gives(0.9, 0.3), _Gives(np.nan, 0.0)):
+        with pytest.raises(BackendError, match=r"its cosine with ONNX Runtime is \S+, not 0\.99"):
+            require_near(off, _Gives(1.0, 0.0), {}, 0.99)
+
+
 def test_it_must_be_clearly_faster() -> None:
     require_faster(_Takes("int8", 0.001), _Takes("other", 0.02), {})
     with pytest.raises(BackendError, match=r"int8 takes \d+\.\d ms an image in it, ONNX Runtime 2\d\.\d ms"):
@@ -82,7 +99,7 @@ def test_it_must_be_clearly_faster() -> None:
 def chosen(toy, proved: Manifest, able: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The automatic choice on an able processor, with a made OpenVINO whose speed can be set."""
     state = SimpleNamespace(
-        seconds=0.0, closed=0, bundle=Bundle(toy.bundle.path, proved, toy.bundle.bundle_id)
+        seconds=0.0, factor=1.0, closed=0, bundle=Bundle(toy.bundle.path, proved, toy.bundle.bundle_id)
     )
     plain = opening.OnnxRuntimeRunner
 
@@ -93,7 +110,7 @@ def chosen(toy, proved: Manifest, able: Path, monkeypatch: pytest.MonkeyPatch) -
 
         def run(self, inputs):
             time.sleep(state.seconds)
-            return super().run(inputs)
+            return {name: state.factor * value for name, value in super().run(inputs).items()}
 
         def close(self):
             state.closed += self._session is not None
@@ -126,6 +143,14 @@ def test_and_on_onnx_runtime_where_it_is_not(chosen) -> None:
         assert graphs.resolution.chosen is Backend.CPU
         reasons = dict(graphs.resolution.refused)
     assert "ms an image" in reasons[Backend.OPENVINO]
+    assert chosen.closed == 3
+
+
+def test_nor_where_it_computes_something_else(chosen) -> None:
+    chosen.factor = -1.0
+    with open_graphs(chosen.bundle, threads=1) as graphs:
+        assert graphs.resolution.chosen is Backend.CPU
+        assert "misses its bound" in dict(graphs.resolution.refused)[Backend.OPENVINO]
     assert chosen.closed == 3
 
 
