@@ -1,46 +1,76 @@
 """Region-conditioned search: our partitions against what users could take instead.
 
-    python benchmarks/search.py [--studies 2000 --studies 20000] [--plot p50.html] [--tiny] [--json]
+    python benchmarks/search.py [--out RESULT.json] [--studies 2000 --studies 20000] [--tiny]
+    python benchmarks/search.py --plot p50.html RESULT.json...
 
-Options other than ``--plot`` go to ``edge-retrieve bench search``; docs/search.md says what they mean.
+What is not named here goes to ``edge-retrieve bench search``; docs/search.md says what the figures mean. A
+result holds the command's answer, the day and the machine. The plot draws p50 against size from any number of
+results.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import json
+import math
+import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from edge_retrieve.train.charts import Line, line_chart
 
 
-def plot(rows: list[dict[str, float | str]]) -> str:
-    """Return p50 against size as HTML."""
+def machine() -> dict[str, Any]:
+    """Return what the figures depend on: the processor, how many of it, and how busy it was."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": names[0] if names else platform.machine(),
+        "processors": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+    }
+
+
+def plot(rows: list[dict[str, Any]]) -> str:
+    """Return p50 against size as HTML, both in powers of ten."""
     lines: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        lines.setdefault(str(row["method"]), []).append((float(row["studies"]), float(row["p50_ms"])))
+        point = math.log10(row["studies"]), math.log10(row["p50_ms"])
+        lines.setdefault(row["method"], []).append(point)
     chart = line_chart(
-        "Query in one region (synthetic), median, ms",
+        "Query in one region (synthetic), median: log10 of milliseconds",
         {name: Line(sorted(points)) for name, points in lines.items()},
-        x_label="studies",
-        low=0.0,
+        x_label="log10 of studies",
     )
     return f"<!doctype html><meta charset='utf-8'><title>Search</title>{chart}"
 
 
 def main() -> None:
-    """Run the command; draw what it measured."""
-    asked = sys.argv[1:]
+    """Measure, or draw what was measured."""
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--plot", type=Path)
+    asked, rest = parser.parse_known_args()
+    if asked.plot:
+        results = [json.loads(Path(name).read_text(encoding="utf-8")) for name in rest]
+        asked.plot.write_text(plot([row for result in results for row in result["rows"]]), encoding="utf-8")
+        return
     command = [sys.executable, "-c", "from edge_retrieve.edge_app.cli import main; main()", "bench", "search"]
-    if "--plot" not in asked:
-        raise SystemExit(subprocess.run([*command, *asked], check=False).returncode)
-    place = asked.index("--plot")
-    target = Path(asked[place + 1])
-    rest = [option for option in asked[:place] + asked[place + 2 :] if option != "--json"]
+    if not asked.out:
+        raise SystemExit(subprocess.run([*command, *rest], check=False).returncode)
+    about = {"date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "machine": machine()}
+    rest = [option for option in rest if option != "--json"]
     done = subprocess.run([*command, *rest, "--json"], stdout=subprocess.PIPE, text=True, check=True)
+    asked.out.write_text(json.dumps(about | json.loads(done.stdout), indent=1) + "\n", encoding="utf-8")
     print(done.stdout)
-    target.write_text(plot(json.loads(done.stdout)["rows"]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@
 #include "scan_best.h"
 #include "scan_lanes.h"
 
-#define AHEAD 12    /* rows of bytes fetched ahead */
-#define ROWS_AHEAD 8
-#define WAITING 256 /* rows scored together */
-#define SEEDS 44
+#define AHEAD 8     /* float32 rows fetched ahead */
+#define WAITING 192 /* rows of bytes fetched, then scored together */
+#define SEEDS 44    /* rows scored first, beyond twice those wanted */
 
 /* What a search works on, of room for `blocks` blocks: sums [blocks][64], most [blocks], near [blocks][64]. */
 typedef struct {
@@ -62,14 +61,14 @@ static uint16_t ranked(const uint16_t *sums, int64_t size, int64_t count) {
     return (uint16_t)value;
 }
 
-/* Score rows by their bytes. They lie far apart: the next are fetched while one is scored. Kept near is what
- * comes within `margin` of the best so far. */
+INLINE void fetch(const void *row, int size) {
+    for (int byte = 0; byte < size; byte += 64) __builtin_prefetch((const char *)row + byte);
+}
+
+/* Score rows by their bytes. Kept near is what comes within `margin` of the best so far. */
 INLINE int64_t score_bytes(const Partition *p, const Rounded *query, const int32_t *waiting, int size,
                            float margin, Best *best, Scratch *s, int64_t near) {
     for (int i = 0; i < size; i++) {
-        if (i + AHEAD < size)
-            for (int d = 0; d < p->dim; d += 64)
-                __builtin_prefetch(p->bytes + (int64_t)waiting[i + AHEAD] * p->dim + d);
         const int8_t *bytes = p->bytes + (int64_t)waiting[i] * p->dim;
         float score = query->unit * (float)product(query->values, bytes, p->dim) + query->constant;
         if (best->held == best->room && score + margin < best->scores[0]) continue;
@@ -92,7 +91,11 @@ INLINE int64_t look(const Partition *p, const Rounded *query, const uint64_t *ex
         if (to < 65536) mask &= ~above(sums, (uint16_t)to);
         if (excluded) mask &= ~excluded[block];
         if (block == blocks - 1 && p->count % BLOCK) mask &= ((uint64_t)1 << p->count % BLOCK) - 1;
-        for (; mask; mask &= mask - 1) waiting[size++] = (int32_t)(block * BLOCK + __builtin_ctzll(mask));
+        for (; mask; mask &= mask - 1) {
+            int64_t row = block * BLOCK + __builtin_ctzll(mask);
+            fetch(p->bytes + row * p->dim, p->dim); /* they lie far apart: on their way while others are found */
+            waiting[size++] = (int32_t)row;
+        }
         if (size > WAITING - BLOCK) near = score_bytes(p, query, waiting, size, margin, best, s, near), size = 0;
     }
     return score_bytes(p, query, waiting, size, margin, best, s, near);
@@ -137,13 +140,14 @@ INLINE int search(const Partition *p, const float *query, const uint64_t *exclud
     /* Whatever is near is scored exactly, best of all by its bytes or not. */
     float bound = best.held < wanted ? -INFINITY : best.scores[0] - margin;
     int64_t last = 0;
-    for (int64_t i = 0; i < near; i++)
-        if (s->near_scores[i] >= bound) s->near[last++] = s->near[i];
+    for (int64_t i = 0; i < near; i++) {
+        if (s->near_scores[i] < bound) continue;
+        if (last < AHEAD) fetch(p->rows + (int64_t)s->near[i] * p->dim, 4 * p->dim);
+        s->near[last++] = s->near[i];
+    }
     best.held = 0;
     for (int64_t i = 0; i < last; i++) {
-        if (i + ROWS_AHEAD < last)
-            for (int d = 0; d < p->dim; d += 16)
-                __builtin_prefetch(p->rows + (int64_t)s->near[i + ROWS_AHEAD] * p->dim + d);
+        if (i + AHEAD < last) fetch(p->rows + (int64_t)s->near[i + AHEAD] * p->dim, 4 * p->dim);
         keep(&best, s->near[i], dot(p->rows + (int64_t)s->near[i] * p->dim, query, p->dim));
     }
     *scored = last;

@@ -61,6 +61,24 @@ def test_codes_stand_for_their_rows_as_closely_as_they_say(make, dim):
     np.testing.assert_allclose(in_bytes, rows, atol=coded.coder.grain * 0.51)
 
 
+@pytest.mark.parametrize("make", [flat, steep])
+def test_a_code_says_how_much_it_leaves_of_its_row_and_never_too_little(make):
+    random = np.random.default_rng(6)
+    rows = make(random, 700, 50)
+    rows[::100] = flat(random, 7, 50)  # far from all others
+    coded = encode_rows(rows)
+    left = np.linalg.norm(rows - values_of(coded, len(rows)), axis=1) / np.sqrt(coded.coder.residual.sum())
+    places = np.arange(len(rows)) % BLOCK
+    levels = coded.codes[np.arange(len(rows)) // BLOCK, -1, 2 * (places % 32) + places // 32] >> 4
+    said = coded.coder.spreads[levels]
+    assert (np.diff(coded.coder.spreads) > 0).all()
+    assert (said >= left * (1 - 1e-4)).all()
+    # One level up at most, where it is not the lowest.
+    assert (
+        said[levels > 0] <= left[levels > 0] * coded.coder.spreads[1] / coded.coder.spreads[0] * 1.001
+    ).all()
+
+
 def test_a_file_of_codes_is_read_as_it_was_written(tmp_path):
     rows = steep(np.random.default_rng(2), 333, 48)
     coded = encode_rows(rows)
@@ -110,6 +128,21 @@ def test_recall_against_exact_search_from_the_same_and_from_another_region(make)
             scored.append(found.scored)
         assert hits / 2000 >= 0.995, hits / 2000
         assert np.median(scored) < 500  # of 20,000
+
+
+@needs_kernel
+def test_queries_in_one_call_are_answered_as_one_by_one():
+    random = np.random.default_rng(7)
+    rows, queries = steep(random, 3000, 48), flat(random, 17, 48)
+    scan = CodeScan(encode_rows(rows), rows)
+    excluded = pack_excluded((random.random(3000) < 0.5).astype(np.uint8))
+    for mask in (None, excluded):
+        together = scan.search_all(queries, 7, excluded=mask)
+        assert len(together) == 17
+        for query, answer in zip(queries, together, strict=True):
+            alone = scan.search(query, 7, excluded=mask)
+            assert answer.numbers.tolist() == alone.numbers.tolist()
+            np.testing.assert_array_equal(answer.scores, alone.scores)
 
 
 @needs_kernel
