@@ -1,4 +1,4 @@
-"""``edge-retrieve bundle``: look at a model bundle, check it, calibrate it, sign it, pack it."""
+"""``edge-retrieve bundle``: look at a model bundle, check it, tune and calibrate it, sign it, pack it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.evaluating import encoded_option, open_encoder, phase_progress
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, json_option, key_option, setting_options
+from edge_retrieve.edge_app.cli.tune import tune
 from edge_retrieve.runtime.bundle import (
     calibrate_bundle,
     generate_keys,
@@ -20,6 +21,7 @@ from edge_retrieve.runtime.bundle import (
     pack_bundle,
     read_signing_key,
     read_trust,
+    require_folder,
     sign_bundle,
 )
 
@@ -31,7 +33,10 @@ _folder_argument = click.argument("folder", metavar="FOLDER", type=click.Path(pa
 
 @click.group()
 def bundle() -> None:
-    """Look at a model bundle, check it, calibrate it, sign it, pack it."""
+    """Look at a model bundle, check it, tune and calibrate it, sign it, pack it."""
+
+
+bundle.add_command(tune)
 
 
 @bundle.command()
@@ -178,6 +183,7 @@ def calibrate(
         from edge_retrieve.train.evaluate.phantom import encode_seeds
 
     signing = read_signing_key(key) if key else None
+    require_folder(folder, "calibrated")
     found = inspect_bundle(folder)
     with open_encoder(found, **model) as encoder, phase_progress("Calibrating") as progress:
         (phantoms,) = encode_seeds(encoder, studies, [seed], encoded=encoded, progress=progress)

@@ -18,6 +18,7 @@ from edge_retrieve.runtime.errors import BundleError
 DEMO_BUNDLE = Path(__file__).parents[1] / "demo_bundle"
 
 _NOBODY = Trust()
+_FOLDER_OF_ARCHIVE = "Give the folder it was packed from, and pack that again"
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def sign_bundle(folder: Path, key: SigningKey) -> Bundle:
     BundleError
         Where the folder holds no whole bundle.
     """
-    _refuse_archive(folder, "signed", "Sign the folder it was packed from, or pack that with --key")
+    require_folder(folder, "signed", "Sign the folder it was packed from, or pack that with --key")
     return _write_manifest(folder, sign_manifest(inspect_bundle(folder).manifest, key))
 
 
@@ -142,7 +143,7 @@ def calibrate_bundle(folder: Path, calibration: ScoreCalibration, key: SigningKe
     BundleError
         Where the folder holds no whole bundle, or the calibration is none.
     """
-    _refuse_archive(folder, "calibrated", "Calibrate the folder it was packed from, and pack that again")
+    require_folder(folder, "calibrated")
     manifest = replace(inspect_bundle(folder).manifest, score_calibration=calibration, signature=None)
     return _write_manifest(folder, manifest if key is None else sign_manifest(manifest, key))
 
@@ -165,7 +166,7 @@ def tune_bundle(folder: Path, fusion: Fusion, key: SigningKey | None = None) -> 
     BundleError
         Where the folder holds no whole bundle, or the weights make no mean.
     """
-    _refuse_archive(folder, "tuned", "Tune the folder it was packed from, and pack that again")
+    require_folder(folder, "tuned", "Tune the folder it was packed from, and pack that again")
     manifest = replace(inspect_bundle(folder).manifest, fusion=fusion, score_calibration=None, signature=None)
     return _write_manifest(folder, manifest if key is None else sign_manifest(manifest, key))
 
@@ -201,7 +202,21 @@ def pack_bundle(folder: Path, out: Path, key: SigningKey | None = None) -> Bundl
     return bundle
 
 
-def _refuse_archive(folder: Path, done: str, remedy: str) -> None:
+def require_folder(folder: Path, done: str, remedy: str = _FOLDER_OF_ARCHIVE) -> None:
+    """Refuse an archive as a bundle whose manifest shall change.
+
+    Parameters
+    ----------
+    folder : Path
+    done : str
+        What shall happen to it, such as ``signed``.
+    remedy : str
+
+    Raises
+    ------
+    BundleError
+        Where it is an archive.
+    """
     if folder.is_file():
         raise BundleError(f"an archive is not {done} in place", where=str(folder), remedy=remedy)
 

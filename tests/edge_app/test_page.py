@@ -13,6 +13,8 @@ import uvicorn
 
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.bundle import ScoreCalibration, ScoreCurve, Sides, Trust, calibrate_bundle
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
 expect = playwright.expect
@@ -182,6 +184,19 @@ def test_a_drag_draws_a_box_that_the_keyboard_moves_and_deletes(page):
     assert page.locator("#chosen button").all_inner_texts() == ["box 1"]
 
 
+def test_further_cases_come_below_and_the_other_side_is_named(page):
+    page.select_option("#k", "5")
+    page.fill("#text", "nodule")
+    page.click("#picker button[aria-label='left upper lung zone']")
+    search(page)
+    assert page.locator(".hit").count() == 5
+    assert f"other side: nodule in {ZONE}" in page.locator(".hit .misfit").all_inner_texts()
+    page.click("#more")
+    expect(page.locator(".hit")).to_have_count(6)
+    assert page.locator(".hit .rank").all_inner_texts() == list("123456")
+    assert page.is_hidden("#more")
+
+
 def test_side_by_side_by_mouse_and_keyboard(page):
     choose(page)
     page.click(f"#picker button[aria-label='{ZONE}']")
@@ -296,3 +311,38 @@ def test_a_file_that_is_no_image_is_told_on_the_page(browser, address, tmp_path)
     assert "notes.dcm" in page.inner_text("#status")
     assert "DICOM, PNG" in page.inner_text("#status")
     page.close()
+
+
+@pytest.fixture(scope="module")
+def sure(toy, store_path, tmp_path_factory):
+    """Serve the same store with a bundle whose curves make a cosine of 1 a probability of 90 %."""
+    folder = shutil.copytree(toy.bundle.path, tmp_path_factory.mktemp("sure") / "model")
+    kinds = [(asked, searched, named) for asked in Sides for searched in Sides for named in (True, False)]
+    curves = tuple(ScoreCurve(*kind, 6, (-1.0, 1.0), (0.0, 0.9)) for kind in kinds)
+    calibrate_bundle(folder, ScoreCalibration("isotonic", "made up", 0.1, 10, curves))
+    with (
+        Workspace(store_path, folder, trust=Trust(allow_unsigned=True), abstain_below=0.85) as workspace,
+        serving(workspace) as address,
+    ):
+        yield address
+
+
+def test_hits_show_how_sure_they_are_and_that_it_is_not_enough(open_page, sure):
+    page = open_page(sure)
+    choose(page)
+    page.click(f"#picker button[aria-label='{ZONE}']")
+    search(page)
+    question = {"study": first_study(page), "regions": [ZONE]}
+    answer = page.request.post(f"{sure}api/query", data=question).json()
+    assert answer["abstained"] is True
+    shown = page.locator(".hit .score b").all_inner_texts()
+    assert shown == [f"{hit['probability'] * 100:.0f}%" for hit in answer["hits"]]
+    assert "No sufficiently similar case" in page.inner_text("#status")
+    assert "none reaches 85%" in page.inner_text("#status")
+
+
+def test_without_calibration_no_certainty_is_shown(page):
+    choose(page)
+    search(page)
+    assert page.locator(".hit .score b").count() == 0
+    assert "Not calibrated" in page.locator(".hit .score").first.get_attribute("title")
