@@ -19,7 +19,7 @@ let searching = null;
 
 const queryViewer = new Viewer($("query-viewer"), { markable: true, empty: "Choose a study on the left, or open an X-ray.\nWords alone can be searched, too." });
 const hitViewer = new Viewer($("hit-viewer"));
-const results = new Results({ list: $("hits"), status: $("status"), onOpen: compare });
+const results = new Results({ list: $("hits"), status: $("status"), more: $("more"), onOpen: compare, onMore: () => search(true) });
 const picker = new Picker({ picker: $("picker"), chosen: $("chosen"), onToggle: toggle, onRemoveBox: removeBox, onHover: hoverRegion });
 const worklist = new Worklist({
   list: $("studies"), search: $("study-search"), count: $("study-count"), label: $("page-label"), back: $("page-back"), next: $("page-next"),
@@ -113,15 +113,16 @@ function addBox(box) {
   changed();
 }
 
-async function search() {
+async function search(next = false) {
   if (question.empty) return;
   searching?.abort();
   searching = new AbortController();
   const { signal } = searching;
-  results.say("Searching …");
+  if (!next) results.say("Searching …");
   $("hits").setAttribute("aria-busy", "true");
   try {
-    const result = await api.query(question.body(), signal);
+    const result = await api.query({ ...question.body(), offset: next ? results.hits.length : 0 }, signal);
+    if (next) return results.add(result);
     closeComparison();
     queryBoxes = result.query_boxes;
     results.show(result);
@@ -186,7 +187,7 @@ function press(id, apply) {
 const actions = {
   setTool,
   step,
-  search,
+  search: () => search(),
   close: closeComparison,
   zoom: (factor) => queryViewer.zoom(factor),
   reset() {

@@ -22,15 +22,28 @@ export function percent(part) {
   return `${Math.round(part * 100)}%`;
 }
 
+// What the case's report states where, or as, it was not asked for.
+function misfit(hit) {
+  const found = hit.regions.map((match) => match.mismatch).find(Boolean);
+  return found ? `${found.kind}: ${found.finding}${found.region ? ` in ${found.region}` : ""}` : "";
+}
+
+// Of a stored study the study itself is set apart; only its patient's others are worth a word.
+function apart(result) {
+  return result.set_apart > 1 ? ` ${result.set_apart - 1} of the same patient set apart.` : "";
+}
+
 export function who(record) {
   return [record.sex, record.age == null ? "" : `${Math.round(record.age)} y`, record.view === "UNKNOWN" ? "" : record.view, record.date].filter(Boolean).join(" · ");
 }
 
 export class Results {
-  constructor({ list, status, onOpen }) {
+  constructor({ list, status, more, onOpen, onMore }) {
     this.list = list;
     this.status = status;
+    this.more = more;
     this.onOpen = onOpen;
+    more.addEventListener("click", onMore);
     this.hits = [];
     list.addEventListener("keydown", (event) => this.#arrows(event));
   }
@@ -42,6 +55,7 @@ export class Results {
 
   clear(text) {
     this.hits = [];
+    this.more.hidden = true;
     this.list.replaceChildren();
     this.list.classList.remove("stale");
     this.say(text);
@@ -51,6 +65,7 @@ export class Results {
   setStale() {
     if (!this.hits.length || this.list.classList.contains("stale")) return;
     this.list.classList.add("stale");
+    this.more.hidden = true;
     this.say("The query has changed. Search again to update these cases.");
   }
 
@@ -60,9 +75,19 @@ export class Results {
     const where = result.regions.length ? `in ${result.regions.join(", ")}` : "over the whole image";
     if (!result.hits.length) this.say(`No case found ${where}.`);
     else if (result.abstained) this.say(`No sufficiently similar case ${where}${result.calibrated ? `: none reaches ${percent(result.abstain_below)}` : ""}. The nearest are shown, but do not count as matches.`);
-    else this.say(`${result.hits.length} cases, compared ${where}. Best first. ${Math.round(result.took_ms)} ms.`);
+    else this.say(`${result.hits.length} cases, compared ${where}. Best first. ${Math.round(result.took_ms)} ms.${apart(result)}`);
     this.list.replaceChildren(...result.hits.map((hit) => this.#card(hit)));
     this.list.scrollTop = 0;
+    this.more.hidden = !result.more;
+  }
+
+  // The next page, below those shown.
+  add(result) {
+    this.hits = [...this.hits, ...result.hits];
+    const cards = result.hits.map((hit) => this.#card(hit));
+    this.list.append(...cards);
+    this.more.hidden = !result.more;
+    cards[0]?.querySelector("button").focus();
   }
 
   setCurrent(study) {
@@ -104,7 +129,8 @@ export class Results {
       const extra = !match.finding || match.finding === finding ? "" : ` · ${match.finding}`;
       body.append(node("span", "where", `${place(match)}${extra}`));
     }
-    if (conditioned && !here && hit.findings.length) body.append(node("span", "meta", `elsewhere: ${hit.findings[0]}`));
+    const elsewhere = conditioned && !here && hit.findings.length ? `elsewhere: ${hit.findings[0]}` : "";
+    if (misfit(hit) || elsewhere) body.append(node("span", "meta misfit", misfit(hit) || elsewhere));
     const score = body.appendChild(node("span", "score"));
     const bar = score.appendChild(node("i"));
     const sure = hit.probability;
