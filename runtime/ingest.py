@@ -1,28 +1,29 @@
-"""From image files and reports to a store: load, encode in batches, commit batch by batch."""
+"""From image files and reports to a store: a batch is encoded and committed while the next one is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from types import TracebackType
 
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding, PreparedImage
-from edge_retrieve.runtime.errors import ConfigError, PixelError, StoreError
+from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.index import Index
-from edge_retrieve.runtime.preprocess import find_inputs, load_radiograph, render_png
+from edge_retrieve.runtime.ingest_loading import Loaded, Loader, Unusable
+from edge_retrieve.runtime.preprocess import find_inputs
 from edge_retrieve.runtime.preprocess.assemble import patient_from_pixels, uid_from_pixels
 from edge_retrieve.runtime.preprocess.types import Flag, Radiograph
 from edge_retrieve.runtime.report_encoding import ReportEncoder
-from edge_retrieve.runtime.report_sources import NOTHING, ReportEntry, ReportSource
+from edge_retrieve.runtime.report_sources import ReportEntry, ReportSource
 from edge_retrieve.runtime.store import KnownImage, NewEncoding, NewImage, Store
-
-PREVIEW_SIDE = 1024
-"""Longest side of the pictures kept in the store, pixels."""
 
 Progress = Callable[[int, int, str], None]
 
 _BATCH = 16
+_MOST_REPORTS = 256  # that wait for a batch's images
 
 
 class Outcome(str, Enum):
@@ -133,12 +134,13 @@ def ingest(
         )
     source = ReportSource(reports)
     files = list(find_inputs(paths))
-    run = _Run(store, encoder, source)
-    for done, path in enumerate(files):
-        if progress:
-            progress(done, len(files), path.name)
-        run.take(path)
-    run.flush()
+    loader = Loader(store, encoder, source)
+    with _Run(store, encoder, loader) as run:
+        for done, loaded in enumerate(loader.load_all(files)):
+            if progress:
+                progress(done, len(files), loaded.path.name)
+            run.take(loaded)
+        run.finish()
     if progress and files:
         progress(len(files), len(files), files[-1].name)
     outcomes = tuple(run.outcomes[path] for path in files)
@@ -151,57 +153,71 @@ class _Pending:
     """An image that waits for its batch."""
 
     path: Path
-    radiograph: Radiograph  # its pixels dropped: a batch of originals would fill the memory
+    radiograph: Radiograph
     entry: ReportEntry
     study: str
     prepared: PreparedImage
     preview: bytes
 
 
-class _Run:
-    """One ingest: its open batch and its outcomes."""
+@dataclass
+class _Batch:
+    """Images and reports that are encoded and committed together."""
 
-    def __init__(self, store: Store, encoder: Encoder, source: ReportSource) -> None:
+    images: list[_Pending] = field(default_factory=list)
+    reports: dict[str, str] = field(default_factory=dict)
+
+    def holds(self, radiograph: Radiograph) -> bool:
+        return any(
+            radiograph.sop_instance == item.radiograph.sop_instance
+            or radiograph.pixels_sha256 == item.radiograph.pixels_sha256
+            for item in self.images
+        )
+
+
+class _Run:
+    """One ingest: its open batch, the one being encoded and committed meanwhile, and its outcomes."""
+
+    def __init__(self, store: Store, encoder: Encoder, loader: Loader) -> None:
         self.outcomes: dict[Path, FileOutcome] = {}
         self._store = store
-        self._source = source
         self._encoder = encoder
+        self._loader = loader
         self._texts = ReportEncoder(encoder)
-        self._images: list[_Pending] = []
-        self._reports: dict[str, str] = {}
+        self._open, self._under_way = _Batch(), _Batch()
+        self._commit: Future[None] | None = None
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._said: dict[str, str] = {}  # the first report of each study in this run
 
-    def take(self, path: Path) -> None:
-        """Load a file and queue it, or decide on it at once."""
-        try:
-            entry = self._source.for_file(path)
-            radiograph = load_radiograph(path, view=entry.view if entry else None)
-            if entry is None or not entry.text:
-                # A file the sources know by its study alone: by then its view has been read already.
-                entry = self._source.for_study(radiograph.study) or entry or NOTHING
-        except (PixelError, ConfigError) as error:
-            self._decide(path, Outcome.REJECTED, str(error))
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._committer.shutdown(wait=True, cancel_futures=True)
+
+    def take(self, loaded: Loaded | Unusable) -> None:
+        """Queue what a file holds, or decide on it at once."""
+        if isinstance(loaded, Unusable):
+            self._decide(loaded.path, Outcome.REJECTED, loaded.reason)
             return
-        if self._is_pending(radiograph):
-            self.flush()
+        path, radiograph, entry = loaded.path, loaded.radiograph, loaded.entry
+        if self._open.holds(radiograph) or self._under_way.holds(radiograph):
+            self.finish()
         known = self._store.find_image(radiograph.sop_instance, radiograph.pixels_sha256)
         if known is not None:
             self._take_known(path, known, entry)
+            return
+        if loaded.prepared is None:
+            # Deleted since the file was read.
+            self.take(self._loader.load(path, known_too=True))
             return
         # Identifiers made up from the pixels give way to those of a table.
         made_up = radiograph.study == uid_from_pixels(radiograph.pixels_sha256, "study")
         study = (made_up and entry.study) or radiograph.study
         _, note = self._queue_report(study, entry.text)
-        self._images.append(
-            _Pending(
-                path=path,
-                radiograph=_without_pixels(radiograph),
-                entry=entry,
-                study=study,
-                prepared=self._encoder.prepare(radiograph.pixels),
-                preview=render_png(radiograph.pixels, PREVIEW_SIDE),
-            )
-        )
+        self._open.images.append(_Pending(path, radiograph, entry, study, loaded.prepared, loaded.preview))
         doubts = [flag.value for flag in radiograph.flags]
         if Flag.LATERAL_VIEW in radiograph.flags:
             doubts.append("stored, but not searched by image")
@@ -209,8 +225,8 @@ class _Run:
             doubts.append(note)
         outcome = Outcome.FLAGGED if doubts else Outcome.ACCEPTED
         self._decide(path, outcome, "; ".join(doubts) or ("" if entry.text else "no report"))
-        if len(self._images) >= _BATCH:
-            self.flush()
+        if len(self._open.images) >= _BATCH:
+            self._hand_over()
 
     def _take_known(self, path: Path, known: KnownImage, entry: ReportEntry) -> None:
         reason = "" if known.same_pixels else "its SOP instance is stored with other pixels, which are kept"
@@ -219,6 +235,8 @@ class _Run:
             self._decide(path, Outcome.ACCEPTED, "report updated")
         else:
             self._decide(path, Outcome.UNCHANGED, reason or note)
+        if len(self._open.reports) >= _MOST_REPORTS:
+            self._hand_over()
 
     def _queue_report(self, study: str, text: str) -> tuple[bool, str]:
         """Queue a study's report where it is new; return whether it was, and what to say of it.
@@ -229,33 +247,41 @@ class _Run:
             return False, ""
         if self._said.setdefault(study, text) != text:
             return False, "another file gave its study a different report, which is kept"
-        if study in self._reports or text == self._store.report_text(study):
+        queued = study in self._open.reports or study in self._under_way.reports
+        if queued or text == self._store.report_text(study):
             return False, ""
-        self._reports[study] = text
+        self._open.reports[study] = text
         return True, ""
-
-    def _is_pending(self, radiograph: Radiograph) -> bool:
-        return any(
-            radiograph.sop_instance == item.radiograph.sop_instance
-            or radiograph.pixels_sha256 == item.radiograph.pixels_sha256
-            for item in self._images
-        )
 
     def _decide(self, path: Path, outcome: Outcome, reason: str) -> None:
         self.outcomes[path] = FileOutcome(path, outcome, reason)
 
-    def flush(self) -> None:
-        """Encode what is queued and commit it in one transaction."""
-        if not self._images and not self._reports:
-            return
-        searched = [item for item in self._images if Flag.LATERAL_VIEW not in item.radiograph.flags]
+    def finish(self) -> None:
+        """Commit all that is queued; on return it is on disk."""
+        self._hand_over()
+        self._wait()
+
+    def _hand_over(self) -> None:
+        """Have the open batch encoded and committed while the next files are read."""
+        self._wait()
+        if self._open.images or self._open.reports:
+            self._under_way, self._open = self._open, _Batch()
+            self._commit = self._committer.submit(self._encode, self._under_way)
+
+    def _wait(self) -> None:
+        commit, self._commit = self._commit, None
+        if commit is not None:
+            commit.result()
+            self._under_way = _Batch()
+
+    def _encode(self, batch: _Batch) -> None:
+        searched = [item for item in batch.images if Flag.LATERAL_VIEW not in item.radiograph.flags]
         encodings = self._encoder.encode_prepared([item.prepared for item in searched])
         by_path = {item.path: encoding for item, encoding in zip(searched, encodings, strict=True)}
         self._store.add(
-            [_new_image(item, by_path.get(item.path)) for item in self._images],
-            self._texts.encode(self._reports),
+            [_new_image(item, by_path.get(item.path)) for item in batch.images],
+            self._texts.encode(batch.reports),
         )
-        self._images, self._reports = [], {}
 
 
 def _new_image(item: _Pending, encoding: ImageEncoding | None) -> NewImage:
@@ -285,7 +311,3 @@ def _new_image(item: _Pending, encoding: ImageEncoding | None) -> NewImage:
             global_embedding=encoding.global_embedding,
         ),
     )
-
-
-def _without_pixels(radiograph: Radiograph) -> Radiograph:
-    return replace(radiograph, pixels=radiograph.pixels[:0, :0])

@@ -1,0 +1,109 @@
+"""Reading and preparing image files ahead of the encoder: several at once, in order, never many of them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_retrieve.runtime.encoder import Encoder, PreparedImage
+from edge_retrieve.runtime.errors import ConfigError, PixelError
+from edge_retrieve.runtime.preprocess import load_radiograph, render_png
+from edge_retrieve.runtime.preprocess.types import Radiograph
+from edge_retrieve.runtime.report_sources import NOTHING, ReportEntry, ReportSource
+from edge_retrieve.runtime.store import Store
+
+PREVIEW_SIDE = 1024
+"""Longest side of the pictures kept in the store, pixels."""
+
+# Whole X-rays are held by these alone, one each; what waits for its turn is small.
+_WORKERS = min(4, os.cpu_count() or 1)
+_AHEAD = 2 * _WORKERS
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An image file, ready to be encoded.
+
+    Parameters
+    ----------
+    path : Path
+    radiograph : Radiograph
+        Its pixels dropped: a batch of originals would fill the memory.
+    entry : ReportEntry
+    prepared : PreparedImage or None
+        None where the store knew the image when the file was read.
+    preview : bytes
+        8-bit PNG; empty where `prepared` is None.
+    """
+
+    path: Path
+    radiograph: Radiograph
+    entry: ReportEntry
+    prepared: PreparedImage | None
+    preview: bytes
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """An image file, or a report beside it, that cannot be used.
+
+    Parameters
+    ----------
+    path : Path
+    reason : str
+    """
+
+    path: Path
+    reason: str
+
+
+class Loader:
+    """Loads files in threads of its own.
+
+    Parameters
+    ----------
+    store : Store
+        Asked which images it has.
+    encoder : Encoder
+        Prepares the others.
+    source : ReportSource
+    """
+
+    def __init__(self, store: Store, encoder: Encoder, source: ReportSource) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._source = source
+
+    def load_all(self, paths: Sequence[Path]) -> Iterator[Loaded | Unusable]:
+        """Return what files hold in the order given, a few of them read ahead."""
+        waiting: deque[Future[Loaded | Unusable]] = deque()
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="load") as pool:
+            try:
+                for path in paths:
+                    waiting.append(pool.submit(self.load, path))
+                    if len(waiting) > _AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def load(self, path: Path, *, known_too: bool = False) -> Loaded | Unusable:
+        """Read a file; with `known_too` it is prepared even where the store has the image."""
+        try:
+            entry = self._source.for_file(path)
+            radiograph = load_radiograph(path, view=entry.view if entry else None)
+            if entry is None or not entry.text:
+                # A file the sources know by its study alone: by then its view has been read already.
+                entry = self._source.for_study(radiograph.study) or entry or NOTHING
+        except (PixelError, ConfigError) as error:
+            return Unusable(path, str(error))
+        small = replace(radiograph, pixels=radiograph.pixels[:0, :0].copy())
+        if not known_too and self._store.find_image(radiograph.sop_instance, radiograph.pixels_sha256):
+            return Loaded(path, small, entry, None, b"")
+        prepared = self._encoder.prepare(radiograph.pixels)
+        return Loaded(path, small, entry, prepared, render_png(radiograph.pixels, PREVIEW_SIDE))
