@@ -4,9 +4,9 @@
 
 Embeddings are made up (synthetic), 16 numbers each. A query ranks one region, by image and by text, and
 reads its ten cases. The ingest commits sixteen studies at a time without a pause and writes the index anew
-every tenth time. Idle, thread and process take turns, so that a busy machine slows all of them alike. What a query takes in
-processor time is no waiting: ``waited`` is the rest of the clock. On a busy machine that holds other programs'
-time, too: compare it with that of the idle store.
+every tenth time. Idle, thread and process take turns, so that a busy machine slows all of them alike. What a
+query takes in processor time is no waiting: ``waited`` is the rest of the clock. On a busy machine that holds
+other programs' time, too: compare it with that of the idle store.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def main() -> None:
         print(json.dumps(document, indent=2))
         return
     for row in rows:
+        waited = f"p50 {row.waited_p50_ms:.2f}, p99 {row.waited_p99_ms:.2f}, most {row.waited_max_ms:.2f} ms"
         print(
-            f"beside {row.beside}: {row.queries} queries, p50 {row.p50_ms:.2f} ms, p99 {row.p99_ms:.2f} ms;"
-            f" waited p50 {row.waited_p50_ms:.2f}, p99 {row.waited_p99_ms:.2f}, most {row.waited_max_ms:.2f} ms,"
-            f" {row.over_bound} over {BOUND_MS:.0f} ms; {row.studies_added} studies added"
+            f"beside {row.beside}: {row.queries} queries, p50 {row.p50_ms:.2f}, p99 {row.p99_ms:.2f} ms; waited"
+            f" {waited}, {row.over_bound} over {BOUND_MS:.0f} ms; {row.studies_added} studies added"
         )
 
 
