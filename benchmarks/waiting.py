@@ -85,8 +85,8 @@ def main() -> None:
     for row in rows:
         waited = f"p50 {row.waited_p50_ms:.2f}, p99 {row.waited_p99_ms:.2f}, most {row.waited_max_ms:.2f} ms"
         print(
-            f"beside {row.beside}: {row.queries} queries, p50 {row.p50_ms:.2f}, p99 {row.p99_ms:.2f} ms; waited"
-            f" {waited}, {row.over_bound} over {BOUND_MS:.0f} ms; {row.studies_added} studies added"
+            f"beside {row.beside}: {row.queries} queries, p50 {row.p50_ms:.2f}, p99 {row.p99_ms:.2f} ms;"
+            f" waited {waited}, {row.over_bound} over {BOUND_MS:.0f} ms; {row.studies_added} studies added"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,8 +31,27 @@ class ArchiveLabel:
 
 
 def write_label(store_path: Path, label: ArchiveLabel) -> None:
-    """Write an archive's label into its store's folder."""
-    (store_path / LABEL_NAME).write_text(json.dumps(asdict(label), indent=2) + "\n", encoding="utf-8")
+    """Write an archive's label into its store's folder.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be written; the old one is kept.
+    """
+    path = store_path / LABEL_NAME
+    temporary = path.with_name(f".{LABEL_NAME}.{os.getpid()}.tmp")
+    try:
+        try:
+            temporary.write_text(json.dumps(asdict(label), indent=2) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the archive's label cannot be written ({error.strerror or error})",
+            where=str(path),
+            remedy="Check the disk's space and the folder's permissions",
+        ) from error
 
 
 def read_label(store_path: Path) -> ArchiveLabel:
