@@ -86,7 +86,12 @@ def phantom(
 
     with model_encoder(bundle_path, **model) as encoder, phase_progress("Evaluating on phantoms") as progress:
         report = evaluate_phantom(
-            encoder, studies=studies, seeds=seeds, encoded=encoded, progress=progress
+            encoder,
+            studies=studies,
+            seeds=seeds,
+            encoded=encoded,
+            fusion=encoder.bundle.manifest.fusion,
+            progress=progress,
         ).to_json()
     answer_report("phantom", "Evaluation on phantoms", report, out, as_json)
 

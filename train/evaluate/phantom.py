@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_retrieve.runtime.bundle import Fusion
 from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.train.evaluate.archive import (
     MIN_RELEVANT,
@@ -106,6 +107,7 @@ def evaluate_phantom(
     workers: int = 2,
     baselines: bool = True,
     encoded: Path | None = None,
+    fusion: Fusion | None = None,
     progress: Progress | None = None,
 ) -> PhantomReport:
     """Score a model on held-out phantoms: other patients, other paraphrases, hard candidates.
@@ -126,6 +128,8 @@ def evaluate_phantom(
         Rank with the baselines too.
     encoded : Path, optional
         Folder where encoded archives are kept: taken from it where there, written where not.
+    fusion : Fusion, optional
+        The bundle's: what images and texts count where both ask; all alike where None.
     progress : callable, optional
         Called with a phase's name, steps done and steps in all.
 
@@ -143,6 +147,7 @@ def evaluate_phantom(
         workers=workers,
         baselines=baselines,
         encoded=encoded,
+        fusion=fusion,
         progress=progress,
     )
     return report
@@ -156,6 +161,7 @@ def evaluate_phantoms(
     workers: int = 2,
     baselines: bool = False,
     encoded: Path | None = None,
+    fusion: Fusion | None = None,
     progress: Progress | None = None,
 ) -> list[PhantomReport]:
     """Score several models on the same phantoms, each rendered once for all of them.
@@ -175,7 +181,7 @@ def evaluate_phantoms(
                 SeedReport(
                     seed=seed,
                     studies=studies,
-                    retrieval=evaluate_archive(phantoms.archive, baselines=baselines),
+                    retrieval=evaluate_archive(phantoms.archive, baselines=baselines, fusion=fusion),
                     phrases=phantoms.phrases,
                     boxes=phantoms.boxes,
                     text=TextCounts.of(phantoms.archive.truth, phantoms.stated),

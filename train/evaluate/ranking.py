@@ -9,12 +9,16 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from edge_retrieve.runtime.bundle import Fusion
 from edge_retrieve.runtime.encoder import FloatArray
+from edge_retrieve.runtime.fusion import asked_of, weights_for
+from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.probe import suspicion
 from edge_retrieve.train.evaluate.encoded import WHOLE, EncodedArchive
 from edge_retrieve.train.metrics import METRICS, ranking_metrics
 
 NOTHING = np.float32(-2.0)  # the score of a study with nothing to compare: below every cosine
+_LEAST_SHARE = 1e-9  # of an archive with nothing to compare
 _AT_ONCE = 256  # queries ranked together; bounds memory to this many times the studies
 
 Ints = npt.NDArray[np.int64]
@@ -76,7 +80,14 @@ def applies(archive: EncodedArchive, direction: Direction) -> Bools:
     return np.asarray(spoken if direction is Direction.TEXT_TO_IMAGE else spoken & archive.has_image[study])
 
 
-def score(archive: EncodedArchive, direction: Direction, form: Form, queries: Ints, place: int) -> FloatArray:
+def score(
+    archive: EncodedArchive,
+    direction: Direction,
+    form: Form,
+    queries: Ints,
+    place: int,
+    fusion: Fusion | None = None,
+) -> FloatArray:
     """Return the similarity of every study to queries about one place, as the runtime fuses it.
 
     The words of a text query are the same with and without conditioning: what was said of the region.
@@ -92,6 +103,8 @@ def score(archive: EncodedArchive, direction: Direction, form: Form, queries: In
         Rows of `archive.queries`.
     place : int
         Where they look, if conditioned: usually the queries' own region. `WHOLE` looks at whole studies.
+    fusion : Fusion, optional
+        The bundle's: what images and texts count where both ask; all alike where None.
 
     Returns
     -------
@@ -115,14 +128,14 @@ def score(archive: EncodedArchive, direction: Direction, form: Form, queries: In
     if direction is not Direction.IMAGE_TEXT:
         asked = image if direction is Direction.IMAGE_TO_IMAGE else text
         return _or_nothing(asked @ images.T, pictured)
-    both = (image + text) / 2
-    by_image, by_text = both @ images.T, both @ texts.T
-    if not told.any():
-        return _or_nothing(by_image, pictured)
-    if not pictured.any():
-        return _or_nothing(by_text, told)
-    fused = (_or_expected(by_image, pictured) + _or_expected(by_text, told)) / 2
-    return _or_nothing(np.asarray(fused, dtype=np.float32), pictured | told)
+    weights = weights_for(fusion, form is Form.CONDITIONED and place != WHOLE)
+    fused, shares = np.zeros((len(queries), len(archive)), np.float32), 0.0
+    for side, rows, held in ((Modality.IMAGE, images, pictured), (Modality.TEXT, texts, told)):
+        asked, share = asked_of(side, weights, image, text)
+        if asked is not None and held.any():
+            fused += np.float32(share) * _or_expected(asked @ rows.T, held)
+            shares += share
+    return _or_nothing(fused / np.float32(max(shares, _LEAST_SHARE)), pictured | told)
 
 
 def rank(archive: EncodedArchive, scorer: Scorer, chosen: Bools, places: Ints) -> Outcomes:
@@ -150,17 +163,22 @@ def rank(archive: EncodedArchive, scorer: Scorer, chosen: Bools, places: Ints) -
     return Outcomes(values, first)
 
 
-def model_outcomes(archive: EncodedArchive, direction: Direction, form: Form) -> Outcomes:
+def model_outcomes(
+    archive: EncodedArchive, direction: Direction, form: Form, fusion: Fusion | None = None
+) -> Outcomes:
     """Rank with the archive's own embeddings."""
     places = looked_at(archive, form)
-    return rank(archive, model_scorer(archive, direction, form), applies(archive, direction), places)
+    scorer = model_scorer(archive, direction, form, fusion)
+    return rank(archive, scorer, applies(archive, direction), places)
 
 
-def model_scorer(archive: EncodedArchive, direction: Direction, form: Form) -> Scorer:
+def model_scorer(
+    archive: EncodedArchive, direction: Direction, form: Form, fusion: Fusion | None = None
+) -> Scorer:
     """Return `score` as `rank` calls it."""
 
     def scorer(rows: Ints, place: int) -> FloatArray:
-        return score(archive, direction, form, rows, place)
+        return score(archive, direction, form, rows, place, fusion)
 
     return scorer
 

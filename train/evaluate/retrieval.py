@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, Laterality
+from edge_retrieve.runtime.bundle import Fusion
 from edge_retrieve.train.evaluate.baselines import Baseline, baseline_outcomes
 from edge_retrieve.train.evaluate.bootstrap import RESAMPLES, bootstrap_means, intervals
 from edge_retrieve.train.evaluate.encoded import WHOLE, EncodedArchive
@@ -42,12 +43,22 @@ class RetrievalResult:
     swapped: _Floats
 
 
-def evaluate_archive(archive: EncodedArchive, *, baselines: bool = True) -> RetrievalResult:
-    """Rank every query of an archive in every direction and form, by the model and by baselines."""
+def evaluate_archive(
+    archive: EncodedArchive, *, baselines: bool = True, fusion: Fusion | None = None
+) -> RetrievalResult:
+    """Rank every query of an archive in every direction and form, by the model and by baselines.
+
+    Parameters
+    ----------
+    archive : EncodedArchive
+    baselines : bool
+    fusion : Fusion, optional
+        The bundle's: what images and texts count where both ask.
+    """
     placed = bool((archive.queries[:, 1] != WHOLE).any())
     forms = tuple(Form) if placed else (Form.UNCONDITIONED,)
     pairs = [(direction, form) for direction in Direction for form in forms]
-    ours = {pair: model_outcomes(archive, *pair) for pair in pairs}
+    ours = {pair: model_outcomes(archive, *pair, fusion) for pair in pairs}
     compared = {}
     for baseline in Baseline if baselines else ():
         for direction, form in pairs:
