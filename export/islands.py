@@ -75,6 +75,22 @@ def region_heads(graph: onnx.GraphProto) -> frozenset[str]:
     return frozenset(heads)
 
 
+def first_layers(graph: onnx.GraphProto) -> frozenset[str]:
+    """Return the names of the layers that read what no layer had a part in: the pixels, however scaled.
+
+    Parameters
+    ----------
+    graph : onnx.GraphProto
+        float32; each node with a name of its own.
+    """
+    view = _View(graph)
+    return frozenset(
+        node.name
+        for node in graph.node
+        if node.op_type in _LAYERS and node.input[0] in view.plain - view.constants
+    )
+
+
 class _View:
     """Producers and consumers of a graph's values, and what lies before its first layer."""
 

@@ -60,6 +60,16 @@ def test_each_layer_left_out_brings_its_weights_back(text_encoder, quantised) ->
     assert quantised.ByteSize() < half.ByteSize() < text_encoder.ByteSize()
 
 
+def test_the_layer_that_reads_the_pixels_stays_float32() -> None:
+    stored = onnx.load(str(Path(DEMO_BUNDLE) / "image_encoder.onnx"))
+    model = onnx.shape_inference.infer_shapes(widened(stored))
+    layers = [node.name for node in model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+    first, second = layers[:2]
+    chosen = quantisable(model)
+    assert first not in chosen
+    assert second in chosen
+
+
 def test_weights_stored_small_are_the_same_weights_when_widened(text_encoder) -> None:
     small = store_small(text_encoder)
     assert small.ByteSize() < 0.6 * text_encoder.ByteSize()
