@@ -6,8 +6,8 @@ Embeddings are made up (synthetic), 16 numbers each. A query ranks one region, b
 reads its ten cases. The ingest commits sixteen studies at a time without a pause and writes the index anew
 every tenth time. Idle, thread and process take turns, so that a busy machine slows all of them alike.
 ``waited`` is the time in which the asking thread was blocked: the clock, less the time it ran, less the time
-it could have run and other programs did (Linux tells it). A thread that waits for Python's interpreter lock is
-blocked, and on a busy machine whoever holds it may be waiting for a processor.
+it could have run and other programs did (Linux tells). Whoever waits for Python's interpreter lock is
+blocked, and on a busy machine its holder may be waiting for a processor.
 """
 
 from __future__ import annotations
