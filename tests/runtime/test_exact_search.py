@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_retrieve.runtime import search as searching
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index.files import empty_vectors
@@ -158,6 +159,20 @@ def test_pages_are_the_parts_of_one_list(seed, combine, size, one_per_patient):
         end = (page + 1) * size
         ranked = search(index, probes, end, combine=combine, patients_of=patients_of)
         assert ranked.studies[end - size :].tolist() == whole.studies[end - size : end].tolist()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_archive_too_large_to_score_whole_is_asked_for_more_until_it_is_decided(seed, monkeypatch):
+    monkeypatch.setattr(searching, "_ALL_AT_ONCE", 1000)
+    monkeypatch.setattr(searching, "_FEW", 50)
+    index, random = made(), np.random.default_rng(seed)
+    probes = probes_of(random, 1 + seed % 3, whole=False)
+    combine = list(Combine)[seed // 2 % 3]
+    allowed = np.sort(random.choice(index.numbers, (STUDIES // 100, STUDIES // 2)[seed % 2], replace=False))
+    ranked = search(index, probes, 10, combine=combine, allowed=allowed)
+    left_out = {*index.deleted(), *index.numbers.tolist()} - (set(allowed.tolist()) - index.deleted())
+    wanted = best(index, every_score(index, probes, combine), 10, left_out, False)
+    assert ranked.studies.tolist() == wanted
 
 
 def test_what_is_good_everywhere_and_best_nowhere_is_found():
