@@ -105,3 +105,18 @@ def test_check_tells_of_a_damaged_database(run, store_path):
     result = run("store", "check", "--store", store_path)
     assert result.exit_code == 1
     assert "the index of words does not agree with the reports" in result.stdout
+
+
+def test_reencode_for_another_bundle(run, store_path, toy):
+    options = ["--store", store_path, "--bundle", toy.bundle.path, "--allow-unsigned", "--json"]
+    with Store.open(store_path) as store:
+        store._db.execute("UPDATE meta SET value = 'an earlier one' WHERE key = 'bundle_id'")
+    first = run("store", "reencode", *options)
+    assert first.exit_code == 0, first.output
+    told = json.loads(first.stdout)
+    assert (told["images"], told["reports"], told["from_previews"]) == (5, 5, 0)
+    assert told["bundle_id"] == toy.bundle.bundle_id
+    assert json.loads(run("store", "reencode", *options).stdout)["images"] == 0
+    assert run("store", "check", "--store", store_path).exit_code == 0
+    missing = run("store", "reencode", "--store", store_path / "nowhere", *options[2:])
+    assert (missing.exit_code, "there is no store here" in missing.stderr) == (1, True)

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 import pydicom
 import pytest
 
+from edge_retrieve.runtime import ingest_loading
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.encoder import Encoder
-from edge_retrieve.runtime.errors import ConfigError, StoreError, UnreadableFileError
+from edge_retrieve.runtime.errors import BackendError, ConfigError, StoreError, UnreadableFileError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import FileState, Index
@@ -194,6 +196,71 @@ def test_wrong_arguments_are_named(toy, encoder, store, tmp_path):
         pytest.raises(StoreError, match="another bundle"),
     ):
         ingest(foreign, encoder, [tmp_path])
+
+
+def test_files_are_read_ahead_while_a_batch_is_encoded_but_not_all_of_them(
+    toy, encoder, store, tmp_path, monkeypatch
+):
+    for n in range(90):
+        toy.save(tmp_path / f"{n:02}.png", n)
+    read, encoding, go_on = [], threading.Event(), threading.Event()
+    load, encode = ingest_loading.load_radiograph, Encoder.encode_prepared
+
+    def counted(path, **options):
+        read.append(path)
+        return load(path, **options)
+
+    def held(self, images):
+        encoding.set()
+        assert go_on.wait(60)
+        return encode(self, images)
+
+    monkeypatch.setattr(ingest_loading, "load_radiograph", counted)
+    monkeypatch.setattr(Encoder, "encode_prepared", held)
+    run = threading.Thread(target=ingest, args=(store, encoder, [tmp_path]))
+    run.start()
+    assert encoding.wait(60)
+    # The batch under way, the next one, and what is read ahead.
+    most = 2 * 16 + ingest_loading._AHEAD + 1
+    end = time.monotonic() + 20
+    while len(read) < most and time.monotonic() < end:
+        time.sleep(0.01)
+    assert 16 < len(read) <= most
+    go_on.set()
+    run.join(60)
+    assert store.count() == len(read) == 90
+
+
+def test_a_failing_encoder_ends_the_run_and_keeps_what_was_committed(
+    toy, encoder, store, tmp_path, monkeypatch
+):
+    for n in range(40):
+        toy.save(tmp_path / f"{n:02}.png", n)
+    encode, calls = Encoder.encode_prepared, []
+
+    def fails(self, images):
+        calls.append(len(images))
+        if len(calls) == 2:
+            raise BackendError("out of memory", where="GPU")
+        return encode(self, images)
+
+    monkeypatch.setattr(Encoder, "encode_prepared", fails)
+    with pytest.raises(BackendError, match="out of memory"):
+        ingest(store, encoder, [tmp_path])
+    assert store.count() == 16
+    monkeypatch.setattr(Encoder, "encode_prepared", encode)
+    assert ingest(store, encoder, [tmp_path]).unchanged == 16
+    assert store.count() == 40
+
+
+def test_one_report_for_images_in_two_batches_is_one_update(toy, encoder, store, tmp_path):
+    for n in range(40):
+        save_dicom(tmp_path / f"{n:02}.dcm", toy.picture(n), sop=f"1.2.3.{n}")
+        (tmp_path / f"{n:02}.txt").write_text(NODULE)
+    assert ingest(store, encoder, [tmp_path]).accepted == 40
+    assert store.count() == 1
+    assert store.watermark(Modality.TEXT).replaced == 0
+    assert store.watermark(Modality.TEXT).last == 1
 
 
 def test_a_kill_loses_nothing_acknowledged_and_adds_nothing_twice(toy, encoder, store, tmp_path):
