@@ -10,6 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_retrieve.export.int8 import quantisable, to_int8
 from edge_retrieve.export.joining import joined
+from edge_retrieve.export.storage import widened
+from edge_retrieve.runtime.bundle import DEMO_BUNDLE
 
 WIDTHS = (6, 6, 10)
 
@@ -82,3 +84,18 @@ def test_in_int8_the_one_product_is_near_the_three_in_float32(x: np.ndarray) -> 
     int8 = to_int8(exact, [{"x": x}])
     ours, expected = run(int8, x), run(exact, x)
     assert 0 < np.abs(ours - expected).max() <= 0.03 * np.abs(expected).max()
+
+
+def test_the_text_encoder_s_queries_keys_and_values_are_one_product_a_layer() -> None:
+    stored = onnx.load(str(DEMO_BUNDLE / "text_encoder.onnx"))
+    before = onnx.shape_inference.infer_shapes(widened(stored))
+    after = onnx.shape_inference.infer_shapes(joined(before))
+    assert len(quantisable(before)) - len(quantisable(after)) == 2 * 2  # two of three, in two layers
+    ids = np.random.default_rng(2).integers(1, 400, (2, 9))
+    feeds = {"token_ids": ids, "mask": np.ones_like(ids)}
+    found = []
+    for model in (before, after):
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        found.append(session.run(["words", "text"], feeds))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
