@@ -16,9 +16,11 @@ from edge_retrieve.runtime.bundle import (
     write_bundle,
 )
 from edge_retrieve.runtime.errors import BundleError, ConfigError
+from edge_retrieve.runtime.probe import suspicion
 from edge_retrieve.train.datasets.corpus import FINDINGS
 from edge_retrieve.train.evaluate.encoded import EncodedArchive, sample_queries
 from edge_retrieve.train.evaluate.fusion import GRID, one_standard_error, tune_fusion
+from edge_retrieve.train.evaluate.ranking import Direction, Form, score
 
 DIM, STUDIES, PLACE = 16, 240, 3
 
@@ -111,3 +113,26 @@ def test_a_bundle_whose_weights_make_no_mean_is_refused(toy, tmp_path, four):
     sound = FusionWeights(1, 1, 1, 1)
     with pytest.raises(BundleError, match="make no mean"):
         tune_bundle(folder, Fusion(sound, FusionWeights(*map(float, four)), "made up"))
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_evaluation_weighs_the_four_cosines(form):
+    cases = archive(1.0, 1.0)
+    weights = FusionWeights(0.4, 0.3, 0.1, 0.2), FusionWeights(0.1, 0.5, 0.4, 0.0)
+    scores = score(cases, Direction.IMAGE_TEXT, form, np.arange(20), PLACE, Fusion(*weights, "made up"))
+    study = cases.queries[:20, 0]
+    if form is Form.CONDITIONED:
+        images, texts, four = cases.regions[:, PLACE], cases.region_texts[:, PLACE], weights[0]
+        usual = images.mean(axis=0)
+        asking = [suspicion(rows, usual, STUDIES) for rows in (images[study], texts[study])]
+    else:
+        images, texts, four = cases.whole, cases.reports, weights[1]
+        # The words are those about the region.
+        asking = [images[study], cases.region_texts[study, PLACE]]
+    wanted = (
+        four.image_to_image * (asking[0] @ images.T)
+        + four.image_to_text * (asking[0] @ texts.T)
+        + four.text_to_image * (asking[1] @ images.T)
+        + four.text_to_text * (asking[1] @ texts.T)
+    )
+    np.testing.assert_allclose(scores, wanted / sum(asdict(four).values()), atol=1e-5)
