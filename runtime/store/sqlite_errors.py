@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,16 @@ _KNOWN = (
 )
 
 
+_LEAST_FREE = 1 << 20  # bytes: what SQLite may ask for at once, its log's index for instance
+
+
+def _is_full(where: str) -> bool:
+    try:
+        return shutil.disk_usage(where).free < _LEAST_FREE
+    except OSError:
+        return False
+
+
 @contextmanager
 def translated(where: str) -> Iterator[None]:
     """Turn SQLite's exceptions into `StoreError`, and name the place in those that do not."""
@@ -48,6 +59,9 @@ def translated(where: str) -> Iterator[None]:
         raise StoreError(error.what, where=where, remedy=error.remedy) from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         message = str(error)
+        if "disk i/o" in message.lower() and _is_full(where):
+            # Not every call of SQLite's tells a full disk from a broken one.
+            message += ": database or disk is full"
         for clue, what, remedy in _KNOWN:
             if clue in message.lower():
                 raise StoreError(f"{what} ({message})", where=where, remedy=remedy) from error
