@@ -22,29 +22,22 @@ _WORTH = 1.25
 _RUNS = 5
 
 
-def require_int8(
-    manifest: Manifest, precision: PrecisionChoice, cpuinfo: Path = Path("/proc/cpuinfo")
-) -> None:
-    """Raise `BackendError` where the automatic choice cannot fall on int8, and say why.
+def offers_int8(manifest: Manifest, precision: PrecisionChoice) -> bool:
+    """Return whether a bundle has an int8 form that kept its bounds, and nothing else was asked for."""
+    held = {form.graph for form in manifest.forms if form.precision is Precision.INT8}
+    kept = any(parity.precision is Precision.INT8 and parity.passed for parity in manifest.parity)
+    asked = precision in (PrecisionChoice.AUTO, PrecisionChoice.INT8)
+    return asked and kept and held == set(Graph)
+
+
+def require_int8_products(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """Raise `BackendError` where the processor cannot multiply 8-bit integers without saturating.
 
     Parameters
     ----------
-    manifest : Manifest
-    precision : PrecisionChoice
-        That was asked for.
     cpuinfo : Path
         Where the processor's abilities stand.
     """
-    if precision not in (PrecisionChoice.AUTO, PrecisionChoice.INT8):
-        raise BackendError(f"it is chosen for int8 alone, and {precision.value} was asked for", where=_WHERE)
-    held = {form.graph for form in manifest.forms if form.precision is Precision.INT8}
-    kept = any(parity.precision is Precision.INT8 and parity.passed for parity in manifest.parity)
-    if not kept or held != set(Graph):
-        raise BackendError(
-            "the bundle has no int8 form that kept its bounds",
-            where=_WHERE,
-            remedy="Make one with: edge-retrieve export forms BUNDLE --out DIR",
-        )
     if not _flags(cpuinfo) & _PRODUCTS:
         raise BackendError("this processor has no products of 8-bit integers (VNNI or AMX)", where=_WHERE)
 

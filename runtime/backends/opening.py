@@ -15,8 +15,9 @@ from edge_retrieve.runtime.backends.base import Array, Backend, Runner
 from edge_retrieve.runtime.backends.cpu_choice import (
     asked_cosine,
     noise_image,
+    offers_int8,
     require_faster,
-    require_int8,
+    require_int8_products,
     require_near,
 )
 from edge_retrieve.runtime.backends.engine_files import EngineFile, find_engine
@@ -126,7 +127,7 @@ def open_graphs(
     def on_openvino() -> tuple[dict[Graph, Runner], ExitStack]:
         """Open what is asked for by name as it is; of itself the choice falls on int8 that is faster."""
         if backend is Backend.AUTO:
-            require_int8(bundle.manifest, precision)
+            require_int8_products()
         form = Precision.INT8 if backend is Backend.AUTO else None
         runners, stack = all_graphs(
             lambda graph: OpenVinoRunner(onnx_file(graph, form), threads=threads), trial=False
@@ -140,21 +141,20 @@ def open_graphs(
                 opened.pop_all()
         return runners, stack
 
-    (runners, stack), resolution = resolve(
-        backend,
-        {
-            Backend.TENSORRT: lambda: all_graphs(
-                lambda graph: open_tensorrt(engine(TENSORRT, "tensorrt", graph)), trial=True
-            ),
-            Backend.TENSORRT_RTX: lambda: all_graphs(
-                lambda graph: open_tensorrt_rtx(engine(TENSORRT_RTX, "tensorrt_rtx", graph)), trial=True
-            ),
-            Backend.CUDA: on_cuda,
-            Backend.OPENVINO: on_openvino,
-            Backend.CPU: lambda: all_graphs(on_cpu, trial=False),
-        },
-        require_gpu=require_gpu,
-    )
+    openers = {
+        Backend.TENSORRT: lambda: all_graphs(
+            lambda graph: open_tensorrt(engine(TENSORRT, "tensorrt", graph)), trial=True
+        ),
+        Backend.TENSORRT_RTX: lambda: all_graphs(
+            lambda graph: open_tensorrt_rtx(engine(TENSORRT_RTX, "tensorrt_rtx", graph)), trial=True
+        ),
+        Backend.CUDA: on_cuda,
+        Backend.OPENVINO: on_openvino,
+        Backend.CPU: lambda: all_graphs(on_cpu, trial=False),
+    }
+    if backend is Backend.AUTO and not offers_int8(bundle.manifest, precision):
+        del openers[Backend.OPENVINO]
+    (runners, stack), resolution = resolve(backend, openers, require_gpu=require_gpu)
     return BundleGraphs(runners, resolution, stack)
 
 

@@ -53,7 +53,8 @@ def resolve(
     ----------
     backend : Backend
     openers : mapping of Backend to callable
-        Each opens the model and proves that it runs, or raises. None is called that is not needed.
+        Each opens the model and proves that it runs, or raises. None is called that is not needed. A backend
+        that has none is no choice here, and nothing is said of it.
     require_gpu : bool
         Fail rather than compute on the CPU.
 
@@ -86,7 +87,7 @@ def resolve(
             raise BackendError(error.what, where=f"backend {backend.value}", remedy=error.remedy) from error
     refused: list[Refusal] = []
     for candidate in PREFERENCE:
-        if require_gpu and candidate in ON_CPU:
+        if candidate not in openers or (require_gpu and candidate in ON_CPU):
             continue
         try:
             return openers[candidate](), Resolution(candidate, tuple(refused))
