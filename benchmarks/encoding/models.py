@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,20 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import nn
 from torch.export import Dim
-from towers import shaped
+from towers import TEXT, VISION, shaped
 from transformers import Dinov2Config, Dinov2Model
 
 from edge_retrieve.export.float16 import to_float16
 from edge_retrieve.export.graphs import Graph, build_graphs
 from edge_retrieve.export.int8 import to_int8
+from edge_retrieve.export.joining import joined
 from edge_retrieve.runtime.preprocess import letterbox
 from edge_retrieve.train.checkpoint import load_trained
+from edge_retrieve.train.config import load_config
 from edge_retrieve.train.model import RraVl
+from edge_retrieve.train.model.image_backbone import ImageBackboneSpec
+from edge_retrieve.train.model.pixel_scaling import PixelScaling
+from edge_retrieve.train.model.towers import StoredBackbones
 from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.render import render
 from edge_retrieve.train.phantom.sampling import Split, sample_archive
@@ -47,12 +53,15 @@ class Tower:
         Position of the output whose rows are compared.
     whole : bool
         Whether all of it runs in bfloat16, rather than what autocast chooses.
+    region : Graph
+        The region encoder of the preset at this size: what probing one more box of an encoded image takes.
     """
 
     name: str
     graph: Graph
     output: int
     whole: bool
+    region: Graph
 
 
 class Tokens(nn.Module):
@@ -74,8 +83,8 @@ def demo_tower(checkpoint: Path | None, *, tiny: bool) -> Tower:
         torch.manual_seed(0)
         config, stored = shaped("demo", tiny=tiny)
         model = RraVl(config.model, 200, stored)
-    graph = build_graphs(model.eval())[0]
-    return Tower("demo", graph, graph.outputs.index("global"), whole=False)
+    graph, region, _ = build_graphs(model.eval())
+    return Tower("demo", graph, graph.outputs.index("global"), whole=False, region=region)
 
 
 def base_tower(*, tiny: bool) -> Tower:
@@ -91,8 +100,23 @@ def base_tower(*, tiny: bool) -> Tower:
     example = (torch.rand(2, 3, side, side),)
     batch = ({0: Dim("batch")},)
     return Tower(
-        "ViT-B/14 at 224", Graph("vit", Tokens(model), example, ("pixels",), ("tokens",), batch), 0, True
+        "ViT-B/14 at 224",
+        Graph("vit", Tokens(model), example, ("pixels",), ("tokens",), batch),
+        0,
+        whole=True,
+        region=base_region(side),
     )
+
+
+def base_region(side: int) -> Graph:
+    """Return the region encoder of the preset `base` at that size; two layers of its towers will do."""
+    config = load_config(Path("base")).model
+    config = replace(config, image_size=side)
+    vision = json.dumps({**VISION, "num_hidden_layers": 2, "image_size": side})
+    text = json.dumps({**TEXT, "num_hidden_layers": 2})
+    scaling = PixelScaling((0.53,) * 3, (0.26,) * 3)
+    stored = StoredBackbones(ImageBackboneSpec(vision, scaling, side), text)
+    return build_graphs(RraVl(config, 200, stored).eval())[1]
 
 
 def phantoms(count: int, like: torch.Tensor) -> FloatArray:
@@ -104,24 +128,12 @@ def phantoms(count: int, like: torch.Tensor) -> FloatArray:
 
 
 def write_forms(tower: Tower, folder: Path) -> dict[str, Path]:
-    """Write the tower as ONNX in every form, and return the files by the form's name."""
+    """Write the tower as ONNX in every form, and return the files by the form's name; `region` is float32."""
     graph = tower.graph
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # on torchvision, which is not needed
-        program = torch.onnx.export(
-            graph.module,
-            graph.example,
-            dynamo=True,
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            dynamic_shapes=graph.dynamic,
-            opset_version=OPSET,
-            verbose=False,
-        )
-    exact = onnx.shape_inference.infer_shapes(program.model_proto)
+    exact = exported(graph)
     feeds = [{"pixels": each[None]} for each in phantoms(CALIBRATION, graph.example[0])]
-    forms = {"fp32": exact, "fp16": to_float16(exact), "int8": to_int8(exact, feeds)}
+    forms = {"fp32": exact, "fp16": to_float16(exact), "int8": to_int8(joined(exact), feeds)}
+    forms["region"] = exported(tower.region)
     files = {}
     for name, model in forms.items():
         files[name] = folder / f"{name}.onnx"
@@ -136,3 +148,20 @@ def write_forms(tower: Tower, folder: Path) -> dict[str, Path]:
         extra_options={"MatMulConstBOnly": True},
     )
     return files
+
+
+def exported(graph: Graph) -> onnx.ModelProto:
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # on torchvision, which is not needed
+        program = torch.onnx.export(
+            graph.module,
+            graph.example,
+            dynamo=True,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=graph.dynamic,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    return onnx.shape_inference.infer_shapes(program.model_proto)
