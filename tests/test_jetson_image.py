@@ -123,4 +123,5 @@ def test_the_scan_of_codes_is_compiled_where_a_compiler_is_allowed() -> None:
     collecting = " ".join(i.rest for stage in stages() if named(stage) == "wheels" for i in stage)
     assert re.search(r"apt-get install .*\bgcc libc6-dev\b", collecting)
     # Without it the wheel would lack the scan and nobody would be told: the build must look.
-    assert re.search(r"zipfile --list /wheels/edge_retrieve-\S+ \| grep --quiet 'runtime/index/_scan", collecting)
+    looking = r"zipfile --list /wheels/edge_retrieve-\S+ \| grep --quiet 'runtime/index/_scan"
+    assert re.search(looking, collecting)

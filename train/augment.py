@@ -96,13 +96,13 @@ def draw_pose(generator: np.random.Generator) -> Pose:
     """Draw a small rotation, scaling, stretching and shift; never a mirroring: sides are findings."""
     angle = np.deg2rad(generator.normal(0.0, 3.5))
     scale = np.exp(generator.normal(0.0, 0.10))
-    aspect = np.exp(generator.normal(0.0, 0.12))
+    aspect = np.exp(generator.normal(0.0, 0.08))
     shift = generator.normal(0.0, 0.04, 2)
     cos, sin = np.cos(angle), np.sin(angle)
     linear = np.array([[scale * aspect * cos, -scale * sin], [scale * sin, scale / aspect * cos]])
     centre = np.array([0.5, 0.5])
     across, down = (
-        Stretch(float(generator.uniform(-0.45, 0.45)), float(generator.uniform())) for _ in range(2)
+        Stretch(float(generator.uniform(-0.25, 0.25)), float(generator.uniform())) for _ in range(2)
     )
     return Pose(linear, centre + shift - linear @ centre, across, down)
 

@@ -3,9 +3,11 @@
 import os
 
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.cli import main
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.bundle import Trust
@@ -77,3 +79,11 @@ def plain_environment():
     """The environment of a child process: no proxies, one thread."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     return {**kept, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+
+
+@pytest.fixture
+def run(toy):
+    def call(*arguments):
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    return call

@@ -1,12 +1,22 @@
-"""Stores filled by hand: no encoder, no files."""
+"""Stores filled by hand, without encoder or files, and an archive read by the toy bundle."""
 
 import numpy as np
 import pytest
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.encoder import Encoder
+from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.preprocess.types import Flag, View
 from edge_retrieve.runtime.reports import parse_report
+from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import NewEncoding, NewImage, NewReport, Store
+
+REPORTS = (
+    "The heart size is normal. There is a small nodule in the right upper lung zone.",
+    "Large mass in the left lower lung zone.",
+    "No pleural effusion.",
+)
 
 
 class Maker:
@@ -68,3 +78,41 @@ def maker():
 def store(toy, tmp_path):
     with Store.open(tmp_path / "store", bundle=toy.bundle, create=True) as store:
         yield store
+
+
+@pytest.fixture
+def reports():
+    """The reports of `archive`, in turn."""
+    return REPORTS
+
+
+@pytest.fixture(scope="module")
+def encoder(toy):
+    with Encoder(toy.bundle, Backend.CPU, threads=1) as encoder:
+        yield encoder
+
+
+@pytest.fixture(scope="module")
+def archive(toy, encoder, tmp_path_factory):
+    """Twelve patients whose right upper zone brightens from 0.05 to 0.95, with reports."""
+    folder = tmp_path_factory.mktemp("archive")
+    rows = ["file,patient,view,study"]
+    for n in range(12):
+        report = REPORTS[n % 3]
+        toy.save(folder / "in" / f"c{n}.png", n, report, right_upper_lung_zone=0.05 + 0.9 * n / 11)
+        rows.append(f"c{n}.png,p{n // 2},PA,study-{n}")
+    (folder / "cases.csv").write_text("\n".join(row + ("," if i else ",notes") for i, row in enumerate(rows)))
+    with Store.open(folder / "store", bundle=toy.bundle, create=True) as store:
+        summary = ingest(store, encoder, [folder / "in"], reports=folder / "cases.csv")
+        assert summary.accepted == 12
+        yield store
+
+
+@pytest.fixture
+def retriever(archive, encoder):
+    return Retriever(archive, encoder)
+
+
+@pytest.fixture
+def bright(toy, tmp_path):
+    return toy.save(tmp_path / "query.png", 99, right_upper_lung_zone=0.6)
