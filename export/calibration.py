@@ -65,6 +65,7 @@ def make_calibration(
         shown, data = list(image_pixels(files, size)), f"{len(files)} images of an archive"
     else:
         shown, data = list(phantom_pixels(plan, size)), f"{samples} synthetic phantoms"
+    drawn = len(shown)
     # What shows nothing must not leave the ranges either: a query may well be such an image.
     shown += odd_pixels(size, _SEED)
     pixels = [each[None, None] for each in shown]
@@ -78,4 +79,4 @@ def make_calibration(
         Graph.TEXT_ENCODER: [{"token_ids": ids, "mask": mask} for ids, mask in tokens],
     }
     words = f"{data}, a black and a white one, noise; reports of synthetic phantoms"
-    return CalibrationInputs(feeds, Calibration(METHOD, words, len(shown)))
+    return CalibrationInputs(feeds, Calibration(METHOD, words, drawn))

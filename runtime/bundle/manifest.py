@@ -147,7 +147,7 @@ class Calibration:
     data : str
         In words.
     samples : int
-        How many images were run.
+        How many images were drawn; blank ones and noise come on top.
     """
 
     method: str

@@ -28,7 +28,8 @@ IntArray = npt.NDArray[np.int64]
 
 _CONNECTIVITY = 16
 _EXPANSION_ADD = 128
-_EXPANSION_SEARCH = 192
+_EXPANSION_SEARCH = 384
+_ADDED_ALONE = 1024  # rows that usearch adds one after the other, before it shares them out to threads
 _SPARE_ROWS = 32  # what usearch proposes beyond the rows wanted, for bfloat16 may swap neighbours
 _MOST_PASSED_OVER = 1024  # excluded rows for which a walk is widened; beyond, all rows are scanned
 
@@ -45,7 +46,11 @@ def build_segment(vectors: Vectors, switch: SwitchPoints = DEFAULT_SWITCH_POINTS
 def build_graph(rows: FloatArray) -> Any:
     """Build a usearch index over unit rows; the key of a row is its number."""
     graph = new_graph(rows.shape[1])
-    graph.add(np.arange(len(rows), dtype=np.uint64), np.ascontiguousarray(rows))
+    keys, rows = np.arange(len(rows), dtype=np.uint64), np.ascontiguousarray(rows)
+    # Rows added at the same time do not see each other: where they are the first, some stay unreachable.
+    graph.add(keys[:_ADDED_ALONE], rows[:_ADDED_ALONE], threads=1)
+    if len(rows) > _ADDED_ALONE:
+        graph.add(keys[_ADDED_ALONE:], rows[_ADDED_ALONE:])
     return graph
 
 

@@ -155,7 +155,7 @@ def test_what_is_signed_is_the_manifest_without_the_signature(signed):
 
 
 def test_an_unsigned_manifest_is_its_own_canonical_form(full):
-    write_bundle(full.path, replace(full.manifest, score_calibration=None))
+    write_bundle(full.path, replace(full.manifest, score_calibration=None, fusion=None))
     raw = (full.path / MANIFEST).read_bytes()
     assert signed_content(raw, MANIFEST) == raw
     assert inspect_bundle(full.path).bundle_id == hashlib.sha256(raw).hexdigest()
