@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
-from edge_retrieve.edge_app.cli.evaluating import encoded_option, open_encoder, phase_progress
-from edge_retrieve.edge_app.cli.group import named_extras
-from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, json_option, key_option, setting_options
-from edge_retrieve.edge_app.cli.tune import tune
+from edge_retrieve.edge_app.cli.fitting import calibrate, tune
+from edge_retrieve.edge_app.cli.options import json_option, key_option, setting_options
 from edge_retrieve.runtime.bundle import (
-    calibrate_bundle,
     generate_keys,
     inspect_bundle,
     load_bundle,
     pack_bundle,
     read_signing_key,
     read_trust,
-    require_folder,
     sign_bundle,
 )
 
@@ -37,6 +32,7 @@ def bundle() -> None:
 
 
 bundle.add_command(tune)
+bundle.add_command(calibrate)
 
 
 @bundle.command()
@@ -141,74 +137,6 @@ def sign(folder: Path, key: Path, as_json: bool) -> None:
         print_json({"path": str(folder), "bundle_id": signed.bundle_id, "key": signing.trusted.fingerprint})
         return
     answers().print(f"{folder}: signed with {signing.trusted.fingerprint}.", soft_wrap=True)
-
-
-@bundle.command()
-@_folder_argument
-@click.option(
-    "--studies",
-    metavar="N",
-    type=click.IntRange(2),
-    default=2000,
-    show_default=True,
-    help="Phantoms to calibrate on.",
-)
-@click.option(
-    "--seed",
-    metavar="S",
-    type=click.IntRange(0),
-    default=301,
-    show_default=True,
-    help="Of the phantoms; none that figures are reported on.",
-)
-@encoded_option
-@key_option
-@setting_options(*(name for name in MODEL_SETTINGS if name not in ("trusted_keys", "allow_unsigned")))
-@json_option
-def calibrate(
-    folder: Path,
-    studies: int,
-    seed: int,
-    encoded: Path | None,
-    key: Path | None,
-    as_json: bool,
-    **model: Any,
-) -> None:
-    """Fit what the scores are worth on held-out synthetic phantoms, and put it into the bundle in FOLDER.
-
-    Stores made with the bundle stay usable. A signature it had is gone; give --key to sign it anew.
-    """
-    with named_extras("train"):
-        from edge_retrieve.train.evaluate.calibration import fit_calibration
-        from edge_retrieve.train.evaluate.phantom import encode_seeds
-
-    signing = read_signing_key(key) if key else None
-    require_folder(folder, "calibrated")
-    found = inspect_bundle(folder)
-    with open_encoder(found, **model) as encoder, phase_progress("Calibrating") as progress:
-        (phantoms,) = encode_seeds(encoder, studies, [seed], encoded=encoded, progress=progress)
-        curves = fit_calibration(
-            phantoms.archive,
-            found.manifest.fusion,
-            data=f"{studies} held-out synthetic phantoms, seed {seed}",
-            progress=progress,
-        )
-    calibrated = calibrate_bundle(folder, curves, signing)
-    if as_json:
-        signature = calibrated.manifest.signature
-        print_json(
-            {
-                "path": str(folder),
-                "bundle_id": calibrated.bundle_id,
-                "synthetic": True,
-                "data": curves.data,
-                "curves": len(curves.curves),
-                "key": signature.key if signature else None,
-            }
-        )
-        return
-    told = f"signed with {signing.trusted.fingerprint}" if signing else "not signed"
-    answers().print(f"{folder}: {len(curves.curves)} curves, from {curves.data}; {told}.", soft_wrap=True)
 
 
 @bundle.command()
