@@ -146,8 +146,9 @@ def test_onnx_runtime_1_18_computes_what_today_s_does(
 # Of the operators that our graphs have, those of the ONNX parser's list (onnx-tensorrt, docs/operators.md of
 # its release 10.1, the newest before 10.3 that could be had; it states opset 9 to 20). Later ones add to it.
 _READ = """Abs Add And AveragePool Cast Clip Concat Conv Div Erf Exp Expand Gather GatherElements Gemm
-    GreaterOrEqual LayerNormalization LessOrEqual Log MatMul Mul Pow ReduceL2 ReduceMean ReduceSum Relu
-    Reshape Resize Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze"""
+    GreaterOrEqual LayerNormalization LessOrEqual Log MatMul Mul Pow ReduceL2 ReduceMax ReduceMean ReduceMin
+    ReduceSum Relu Reshape Resize Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose
+    Unsqueeze"""
 READ_BY_TENSORRT = frozenset(_READ.split())
 TYPES = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL}
 FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16}
@@ -164,7 +165,10 @@ OF_FLOATS = {
     "Softmax",
     "Sqrt",
 }
-AXES = {"ReduceL2": 1, "ReduceMean": 1, "ReduceSum": 1, "Slice": 3, "Squeeze": 1, "Unsqueeze": 1}
+AXES = {
+    **dict.fromkeys(("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"), 1),
+    **{"Slice": 3, "Squeeze": 1, "Unsqueeze": 1},
+}
 
 
 @pytest.mark.parametrize("graph", list(Graph))

@@ -51,7 +51,7 @@ def test_regions_that_hold_a_box_about_equally_share_its_weight():
     assert {aim.box for aim in aims} == {box}
 
 
-edge = st.floats(0, 100)
+edge = st.floats(0, 99)  # so that a pixel more still reaches into the image
 
 
 @given(st.tuples(edge, edge, edge, edge))
