@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from edge_retrieve.runtime.errors import EdgeRetrieveError, PixelError, QueryError, UnknownStudyError
+
+_SHOWN = 80  # characters of what was sent
 
 _LOG = logging.getLogger("edge_retrieve.edge_app")
 
@@ -36,7 +41,9 @@ _STATUS: tuple[tuple[type[EdgeRetrieveError], HTTPStatus], ...] = (
 )
 
 
-def problem(status: int, *, what: str, where: str = "", remedy: str = "") -> JSONResponse:
+def problem(
+    status: int, *, what: str, where: str = "", remedy: str = "", headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return a problem document.
 
     Parameters
@@ -45,6 +52,8 @@ def problem(status: int, *, what: str, where: str = "", remedy: str = "") -> JSO
         HTTP status.
     what, where, remedy : str
         As in `EdgeRetrieveError`.
+    headers : mapping, optional
+        Further headers of the answer.
     """
     body = {
         "type": "about:blank",
@@ -55,7 +64,7 @@ def problem(status: int, *, what: str, where: str = "", remedy: str = "") -> JSO
         "where": where,
         "remedy": remedy,
     }
-    return JSONResponse(body, status, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def problem_of(error: EdgeRetrieveError) -> JSONResponse:
@@ -67,15 +76,36 @@ def problem_of(error: EdgeRetrieveError) -> JSONResponse:
 
 
 async def on_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer an error of ours or of the routing; Starlette's exception handler."""
+    """Answer an error of ours, of a request's form, or of the routing; Starlette's exception handler."""
     if isinstance(error, EdgeRetrieveError):
         return problem_of(error)
+    if isinstance(error, RequestValidationError):
+        return _misread(error.errors())
     if isinstance(error, HTTPException):
-        return problem(error.status_code, what=error.detail, where=request.url.path)
+        if isinstance(error.__cause__, EdgeRetrieveError):
+            # Ours, raised while the framework read the body.
+            return problem_of(error.__cause__)
+        return problem(
+            error.status_code, what=error.detail, where=request.url.path, headers=dict(error.headers or {})
+        )
     # The log may be read by others than the radiologist: the kind of error, no path, no identifier.
     _LOG.error("a request failed: %s", type(error).__name__, exc_info=error)
     return problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         what="the server failed to answer",
         remedy="Look at the server's terminal for the reason",
+    )
+
+
+def _misread(errors: Sequence[Any]) -> JSONResponse:
+    """Return the problem document of a request that is not as its types say; the first error of several."""
+    first = errors[0]
+    # ("query", "limit") or ("body", "boxes", 0): the first part is where it was sent.
+    place = [str(part) for part in first["loc"]]
+    given = repr(first["input"])[:_SHOWN] if "input" in first else ""
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        what=f"{given}: {first['msg']}" if given and first["type"] != "missing" else str(first["msg"]),
+        where=".".join(place[1:]) or "request body",
+        remedy="See /openapi.json for what is accepted",
     )
