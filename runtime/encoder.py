@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, Box, boxes_to_array
-from edge_retrieve.runtime.backends import Backend, Resolution, Runner, open_graphs
+from edge_retrieve.runtime.backends import Backend, Resolution, Runner, TakingTurns, open_graphs
 from edge_retrieve.runtime.bundle import Bundle, Graph, PrecisionChoice
 from edge_retrieve.runtime.errors import BackendError, QueryError
 from edge_retrieve.runtime.findings import Finding
@@ -104,7 +105,7 @@ def finding_probabilities(features: FloatArray, channels: Sequence[str]) -> dict
 class Encoder:
     """The bundle's graphs, loaded. Use it as a context manager.
 
-    Calls are not synchronised: give each thread its turn.
+    Safe to share between threads: the graphs run for one caller at a time.
 
     Parameters
     ----------
@@ -148,9 +149,11 @@ class Encoder:
             engines=engines,
             precision=precision,
         )
-        self._image = self._graphs.runners[Graph.IMAGE_ENCODER]
-        self._region = self._graphs.runners[Graph.REGION_ENCODER]
-        self._text = self._graphs.runners[Graph.TEXT_ENCODER]
+        turn = threading.Lock()
+        self._image, self._region, self._text = (
+            TakingTurns(self._graphs.runners[graph], turn)
+            for graph in (Graph.IMAGE_ENCODER, Graph.REGION_ENCODER, Graph.TEXT_ENCODER)
+        )
 
     @property
     def bundle_id(self) -> str:

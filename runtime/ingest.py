@@ -96,6 +96,7 @@ def ingest(
     *,
     reports: Path | None = None,
     progress: Progress | None = None,
+    refresh_index: bool = True,
 ) -> IngestSummary:
     """Read images and their reports into a store.
 
@@ -114,6 +115,9 @@ def ingest(
     progress : callable, optional
         Called with files done, their total and the file's name; then, while the index is brought up to
         date, with partitions done, their total and the partition's name.
+    refresh_index : bool
+        Write the index files anew at the end. Queries find what was committed without it, too; one who
+        brings in a few images at a time leaves it to the retriever that serves them.
 
     Raises
     ------
@@ -144,7 +148,8 @@ def ingest(
     if progress and files:
         progress(len(files), len(files), files[-1].name)
     outcomes = tuple(run.outcomes[path] for path in files)
-    Index(store).refresh(progress)
+    if refresh_index:
+        Index(store).refresh(progress)
     return IngestSummary(outcomes)
 
 

@@ -19,7 +19,7 @@ MIN_SIDE = 64
 
 _XRAY_MODALITIES = {"CR", "DX", "RG"}
 _UNSPECIFIC_MODALITIES = {"OT", "SC", ""}
-_XRAY_CLASSES = {
+XRAY_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography Image Storage
     "1.2.840.10008.5.1.4.1.1.1.1",  # Digital X-Ray Image Storage - For Presentation
     "1.2.840.10008.5.1.4.1.1.1.1.1",  # Digital X-Ray Image Storage - For Processing
@@ -28,6 +28,8 @@ _XRAY_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.7.3",  # Multi-frame Grayscale Word Secondary Capture
     "",
 }
+"""SOP classes of what is read as an X-ray; a file may also say nothing."""
+
 _CHEST = re.compile(r"CHEST|THORA|TORAX|LUNG|CXR|PULM|HEMITHORAX", re.IGNORECASE)
 _NO_BODY_PART = {"", "UNKNOWN", "OTHER", "UNDEFINED", "NONE", "N/A"}
 _DESCRIPTIONS = ("SeriesDescription", "ProtocolName", "StudyDescription", "PerformedProcedureStepDescription")
@@ -111,7 +113,7 @@ def check_radiograph(header: Header, where: str) -> tuple[Flag, ...]:
         raise UnsupportedImageError(
             f"Modality {modality} is not a plain X-ray", where=where, remedy="Give CR or DX images"
         )
-    if header.text("SOPClassUID") not in _XRAY_CLASSES:
+    if header.text("SOPClassUID") not in XRAY_CLASSES:
         name = getattr(header.raw("SOPClassUID"), "name", "unknown")
         raise UnsupportedImageError(
             f"SOP class {name} is not a plain X-ray", where=where, remedy="Give CR or DX images"

@@ -37,6 +37,9 @@ _PLUGINS = {
     uid.HTJ2K: "pylibjpeg",
 }
 _GDCM = {uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1}
+TRANSFER_SYNTAXES = frozenset({*_NATIVE, *_PLUGINS, *_GDCM, uid.RLELossless})
+"""Transfer syntaxes that are decoded."""
+
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
 _COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"}
 
@@ -184,7 +187,7 @@ def _decode_frame(
     header: Header, syntax: uid.UID, layout: _Layout, data: bytes, where: str
 ) -> npt.NDArray[Any]:
     """Decode compressed pixel data, after its codestream was found to fit the header."""
-    if syntax not in _PLUGINS and syntax not in _GDCM and syntax != uid.RLELossless:
+    if syntax not in TRANSFER_SYNTAXES:
         raise UnsupportedImageError(
             f"transfer syntax {syntax.name} is not handled",
             where=where,
