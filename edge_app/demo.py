@@ -17,6 +17,7 @@ from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.reports import ParsedReport, parse_report
 from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store.opening import make_folder
 
 SEED = 7
 NEW_CASES_SEED = 8
@@ -149,7 +150,7 @@ def _clear_store(folder: DemoFolder) -> None:
     except StoreError:
         # Of another bundle, or cut short before it was a store.
         shutil.rmtree(folder.store, ignore_errors=True)
-        folder.store.mkdir()
+        make_folder(folder.store)
         write_label(folder.store, _LABEL)
 
 

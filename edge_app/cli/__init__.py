@@ -11,6 +11,7 @@ from edge_retrieve.edge_app.cli.bundle import bundle
 from edge_retrieve.edge_app.cli.compare import compare
 from edge_retrieve.edge_app.cli.dataset import dataset
 from edge_retrieve.edge_app.cli.demo import demo
+from edge_retrieve.edge_app.cli.doctor import doctor
 from edge_retrieve.edge_app.cli.evaluate import evaluate
 from edge_retrieve.edge_app.cli.export import export
 from edge_retrieve.edge_app.cli.group import SafeGroup
@@ -55,6 +56,7 @@ for _command in (
     bundle,
     bench,
     warmup,
+    doctor,
 ):
     main.add_command(_command)
 

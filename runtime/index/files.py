@@ -139,9 +139,9 @@ class PartitionFiles:
         return Sidecar.from_bytes(self.sidecar.read_bytes())
 
     def inspect(
-        self, store_id: str, bundle_id: str, watermark: Watermark
+        self, store_id: str, bundle_id: str, watermark: Watermark, *, contents: bool = True
     ) -> tuple[FileState, Sidecar | None]:
-        """Read the sidecar and verify every block of the other files; open none of them."""
+        """Read the sidecar and verify every block of the other files, or their sizes alone; open none."""
         for _ in range(_ATTEMPTS):
             try:
                 sidecar = self.read()
@@ -153,7 +153,7 @@ class PartitionFiles:
             if not self._fits(sidecar, store_id, bundle_id, watermark):
                 return FileState.STALE, None
             try:
-                if any(file.damage(self.folder) for file in sidecar.files):
+                if any(file.damage(self.folder, contents=contents) for file in sidecar.files):
                     return FileState.DAMAGED, None
             except FileNotFoundError:
                 continue  # exchanged since the sidecar was read, or lost

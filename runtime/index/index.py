@@ -133,12 +133,20 @@ class Index:
         if progress:
             progress(len(ALL_PARTITIONS), len(ALL_PARTITIONS), "index")
 
-    def check(self) -> tuple[PartitionState, ...]:
-        """Verify every partition's files against the store, opening and changing none."""
+    def check(self, *, contents: bool = True) -> tuple[PartitionState, ...]:
+        """Verify every partition's files against the store, opening and changing none.
+
+        Parameters
+        ----------
+        contents : bool
+            Read all of every file; else sidecars and sizes alone, which takes milliseconds.
+        """
         states = []
         for key in ALL_PARTITIONS:
             watermark = self._store.watermark(key.modality)
-            state, _ = self._files(key).inspect(self._store.store_id, self._store.bundle_id, watermark)
+            state, _ = self._files(key).inspect(
+                self._store.store_id, self._store.bundle_id, watermark, contents=contents
+            )
             states.append(PartitionState(key, state))
         return tuple(states)
 

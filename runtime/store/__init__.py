@@ -1,6 +1,7 @@
 """The case store: studies, images, reports, findings, boxes and every embedding, in SQLite."""
 
 from edge_retrieve.runtime.store.backup import Backup, restore_backup, write_backup
+from edge_retrieve.runtime.store.opening import schema_version
 from edge_retrieve.runtime.store.records import (
     KnownImage,
     NewEncoding,
@@ -13,9 +14,11 @@ from edge_retrieve.runtime.store.records import (
     Vectors,
     Watermark,
 )
+from edge_retrieve.runtime.store.schema import SCHEMA_VERSION
 from edge_retrieve.runtime.store.store import Store
 
 __all__ = [
+    "SCHEMA_VERSION",
     "Backup",
     "KnownImage",
     "NewEncoding",
@@ -29,5 +32,6 @@ __all__ = [
     "Vectors",
     "Watermark",
     "restore_backup",
+    "schema_version",
     "write_backup",
 ]

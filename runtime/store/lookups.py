@@ -20,6 +20,12 @@ def find_image(db: sqlite3.Connection, sop_instance: str, pixels_sha256: str) ->
     return None if row is None else KnownImage(row[0], row[1] == pixels_sha256)
 
 
+def newest_date(db: sqlite3.Connection) -> str:
+    """Return the latest study date, ``YYYYMMDD``; empty where none is known."""
+    (found,) = db.execute("SELECT max(study_date) FROM studies").fetchone()
+    return str(found or "")
+
+
 def report_text(db: sqlite3.Connection, study: str) -> str | None:
     """Return a study's report as written, None where it has none."""
     row = db.execute(

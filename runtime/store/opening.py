@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.store import schema
 from edge_retrieve.runtime.store.migrations import FIRST_GENERATION, MIGRATIONS
+from edge_retrieve.runtime.store.sqlite_errors import translated
 
 DATABASE_NAME = "store.sqlite"
 
 _SQLITE_HEADER_BYTES = 100
+_PATIENCE_S = 10.0
 
 
 def make_folder(path: Path) -> None:
@@ -61,6 +64,29 @@ def connect(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
         address += "?mode=ro&immutable=1"
     return sqlite3.connect(
         address, uri=True, timeout=lock_timeout_s, isolation_level=None, check_same_thread=False
+    )
+
+
+def schema_version(path: Path) -> int:
+    """Return the schema version of a store, and leave it as it is.
+
+    Raises
+    ------
+    StoreError
+        Where there is no store, another program's file, or it cannot be read.
+    """
+    if not (path / DATABASE_NAME).exists():
+        raise no_store(path)
+    with translated(str(path)), closing(connect(path, _PATIENCE_S)) as connection:
+        schema.require_ours(connection, str(path))
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+
+def no_store(path: Path) -> StoreError:
+    """Return the error for a folder without a store."""
+    return StoreError(
+        "there is no store here", where=str(path), remedy="'edge-retrieve ingest IMAGES --store' creates one"
     )
 
 

@@ -66,6 +66,10 @@ class StoreReader:
         """Return where an image is held already, if anywhere."""
         return self._read(lambda db: lookups.find_image(db, sop_instance, pixels_sha256))
 
+    def newest_date(self) -> str:
+        """Return the latest study date, ``YYYYMMDD``; empty where none is known."""
+        return self._read(lookups.newest_date)
+
     def report_text(self, study: str) -> str | None:
         """Return a study's report as written, None where it has none."""
         return self._read(lambda db: lookups.report_text(db, study))

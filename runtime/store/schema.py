@@ -132,6 +132,16 @@ def is_empty(connection: sqlite3.Connection) -> bool:
     return int(count) == 0
 
 
+def require_ours(connection: sqlite3.Connection, where: str) -> None:
+    """Raise `StoreError` where a database is another program's."""
+    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+        raise StoreError(
+            "this is not an edge-retrieve store",
+            where=where,
+            remedy="Name the folder that 'edge-retrieve ingest --store' created",
+        )
+
+
 def bring_forward(
     connection: sqlite3.Connection,
     where: str,
@@ -144,12 +154,7 @@ def bring_forward(
     StoreError
         Where it is another program's, or of a newer version.
     """
-    if connection.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
-        raise StoreError(
-            "this is not an edge-retrieve store",
-            where=where,
-            remedy="Name the folder that 'edge-retrieve ingest --store' created",
-        )
+    require_ours(connection, where)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise StoreError(

@@ -81,11 +81,7 @@ class Store(StoreReader):
         database = path / opening.DATABASE_NAME
         if not database.exists():
             if not create:
-                raise StoreError(
-                    "there is no store here",
-                    where=str(path),
-                    remedy="'edge-retrieve ingest IMAGES --store' creates one",
-                )
+                raise opening.no_store(path)
             opening.make_folder(path)
         if create and bundle is None:
             raise StoreError("a store is created for a bundle", where=str(path), remedy="Name the bundle")

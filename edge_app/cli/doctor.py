@@ -1,0 +1,84 @@
+"""``edge-retrieve doctor``: is everything here, and what to do where it is not."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edge_retrieve.edge_app.cli.console import answers, print_json
+from edge_retrieve.edge_app.cli.group import WORK_FAILED
+from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
+from edge_retrieve.edge_app.doctor.check import Check, State
+from edge_retrieve.edge_app.doctor.examine import Subject, examine
+from edge_retrieve.runtime.backends import Backend
+from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
+
+_COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
+
+
+@click.command()
+@click.option(
+    "--store",
+    "store_path",
+    metavar="D",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the case store; without it the machine and the model alone are looked at.",
+)
+@bundle_option
+@setting_options("host", "port", "root_path", *MODEL_SETTINGS)
+@json_option
+def doctor(
+    store_path: Path | None,
+    bundle_path: Path | None,
+    host: str,
+    port: int,
+    root_path: str,
+    backend: str,
+    precision: str,
+    require_gpu: bool,
+    engines: str,
+    trusted_keys: str,
+    allow_unsigned: bool,
+    as_json: bool,
+) -> None:
+    """Look at model, engine, store, index, disk, memory, clock, ports and GPU; change nothing.
+
+    Give it the options that the server is given. Exits with 1 where a check failed; warnings do not count.
+    """
+    subject = Subject(
+        store=store_path,
+        bundle=bundle_path,
+        trust=read_trust(trusted_keys, allow_unsigned),
+        backend=Backend(backend),
+        precision=PrecisionChoice(precision),
+        require_gpu=require_gpu,
+        engines=Path(engines) if engines else None,
+        host=host,
+        ports=(port,),
+        root_path=root_path,
+    )
+    checks = []
+    for check in examine(subject):
+        checks.append(check)
+        if not as_json:
+            _print(check)
+    bad = [check.name for check in checks if check.state is State.FAILED]
+    if as_json:
+        print_json({"sound": not bad, "checks": [asdict(check) for check in checks]})
+    elif bad:
+        answers().print(f"Not ready: {', '.join(bad)}.", soft_wrap=True)
+    else:
+        answers().print("Ready.", soft_wrap=True)
+    if bad:
+        sys.exit(WORK_FAILED)
+
+
+def _print(check: Check) -> None:
+    console = answers()
+    console.print(f"{check.state.value:8}", style=_COLOURS[check.state], end="")
+    console.print(f"{check.name}: {check.what}.", soft_wrap=True)
+    for line in (*check.details, *((f"-> {check.remedy}.",) if check.remedy else ())):
+        console.print(f"{'':8}{line}", soft_wrap=True)
