@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.draining import Drain, DrainingServer
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.errors import EdgeRetrieveError
@@ -17,8 +18,13 @@ class ServerError(EdgeRetrieveError):
     """The server cannot listen where it was told to."""
 
 
-def serve(workspace: Workspace, settings: ServerSettings, announce: Callable[[str], None]) -> None:
-    """Serve until interrupted.
+def serve(
+    workspace: Workspace,
+    settings: ServerSettings,
+    announce: Callable[[str], None],
+    say: Callable[[str], None],
+) -> None:
+    """Serve until a signal ends it (SIGTERM, Ctrl-C); what has begun is finished first.
 
     Parameters
     ----------
@@ -26,6 +32,8 @@ def serve(workspace: Workspace, settings: ServerSettings, announce: Callable[[st
     settings : ServerSettings
     announce : callable
         Told the page's address once requests are accepted.
+    say : callable
+        Told in a sentence that it ends.
 
     Raises
     ------
@@ -33,17 +41,20 @@ def serve(workspace: Workspace, settings: ServerSettings, announce: Callable[[st
         Where the address cannot be listened on.
     """
     with _listen(settings.host, settings.port) as listener:
+        drain = Drain()
+        app = create_app(workspace, settings)
+        app.state.drain = drain
         config = uvicorn.Config(
-            create_app(workspace, settings),
+            app,
             log_level="warning",
             # Addresses hold study identifiers, which belong in no log.
             access_log=False,
             server_header=False,
             ws="none",
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=settings.drain_seconds,
         )
         announce(address_of(listener, settings))
-        uvicorn.Server(config).run(sockets=[listener])
+        DrainingServer(config, drain, say).run_until_ended(listener)
 
 
 def address_of(listener: socket.socket, settings: ServerSettings) -> str:

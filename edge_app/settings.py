@@ -134,6 +134,13 @@ class ServerSettings:
         smallest=0,
         largest=1,
     )
+    drain_seconds: int = _row(
+        30,
+        "seconds",
+        "How long requests that have begun may go on when the server is ended (SIGTERM, Ctrl-C).",
+        smallest=1,
+        largest=600,
+    )
     max_hits: int = _row(100, "studies", "Most cases one query may ask for.", smallest=1, largest=10_000)
 
     def __post_init__(self) -> None:

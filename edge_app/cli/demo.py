@@ -58,7 +58,7 @@ def demo(folder: Path, studies: int, port: int, no_serve: bool) -> None:
                 say(f"X-rays to open on the page: {where.new_cases}")
                 say(f"Open {address} (Ctrl-C ends).")
 
-            serve(workspace, ServerSettings(port=port), announce)
+            serve(workspace, ServerSettings(port=port), announce, say)
             return
         example = work.choose_example(workspace.store, where.new_cases)
         command = [

@@ -41,4 +41,5 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
             say(f"{studies} studies, model {workspace.bundle.manifest.model_id} on {engine}.")
             say(f"Open {address} (Ctrl-C ends).")
 
-        run(workspace, settings, announce)
+        run(workspace, settings, announce, say)
+    say("Ended.")
