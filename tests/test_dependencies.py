@@ -191,7 +191,7 @@ def declared(extras: tuple[str, ...]) -> set[str]:
         ("train.phantom", ("app",)),
         ("train", ("train", "app")),
         ("export", ("train", "export", "rtx", "tensorrt")),
-        ("edge_app", ("cpu", "app", "bench-search")),
+        ("edge_app", ("cpu", "app", "dicom", "bench-search")),
     ],
 )
 def test_every_import_is_declared(house: str, extras: tuple[str, ...]) -> None:

@@ -39,6 +39,7 @@ EXTRAS = {
     "app",
     "dev",
     "bench-search",
+    "dicom",
 }
 
 
