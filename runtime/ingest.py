@@ -15,6 +15,7 @@ from edge_retrieve.runtime.index import Index
 from edge_retrieve.runtime.ingest_loading import Loaded, Loader, Unusable
 from edge_retrieve.runtime.preprocess import find_inputs
 from edge_retrieve.runtime.preprocess.assemble import patient_from_pixels, uid_from_pixels
+from edge_retrieve.runtime.preprocess.grey import GreyScale
 from edge_retrieve.runtime.preprocess.types import Flag, Radiograph
 from edge_retrieve.runtime.report_encoding import ReportEncoder
 from edge_retrieve.runtime.report_sources import ReportEntry, ReportSource
@@ -163,6 +164,7 @@ class _Pending:
     study: str
     prepared: PreparedImage
     preview: bytes
+    scale: GreyScale | None
 
 
 @dataclass
@@ -222,7 +224,9 @@ class _Run:
         made_up = radiograph.study == uid_from_pixels(radiograph.pixels_sha256, "study")
         study = (made_up and entry.study) or radiograph.study
         _, note = self._queue_report(study, entry.text)
-        self._open.images.append(_Pending(path, radiograph, entry, study, loaded.prepared, loaded.preview))
+        self._open.images.append(
+            _Pending(path, radiograph, entry, study, loaded.prepared, loaded.preview, loaded.scale)
+        )
         doubts = [flag.value for flag in radiograph.flags]
         if Flag.LATERAL_VIEW in radiograph.flags:
             doubts.append("stored, but not searched by image")
@@ -307,6 +311,8 @@ def _new_image(item: _Pending, encoding: ImageEncoding | None) -> NewImage:
         flags=radiograph.flags,
         applied=radiograph.applied,
         preview=item.preview,
+        accession=radiograph.accession,
+        scale=item.scale,
         encoding=None
         if encoding is None
         else NewEncoding(

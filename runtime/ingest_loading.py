@@ -11,7 +11,9 @@ from pathlib import Path
 
 from edge_retrieve.runtime.encoder import Encoder, PreparedImage
 from edge_retrieve.runtime.errors import ConfigError, PixelError
-from edge_retrieve.runtime.preprocess import load_radiograph, render_png
+from edge_retrieve.runtime.preprocess import load_radiograph
+from edge_retrieve.runtime.preprocess.grey import GreyScale
+from edge_retrieve.runtime.preprocess.render import grey_png
 from edge_retrieve.runtime.preprocess.types import Radiograph
 from edge_retrieve.runtime.report_sources import NOTHING, ReportEntry, ReportSource
 from edge_retrieve.runtime.store import Store
@@ -37,7 +39,9 @@ class Loaded:
     prepared : PreparedImage or None
         None where the store knew the image when the file was read.
     preview : bytes
-        8-bit PNG; empty where `prepared` is None.
+        PNG of grey values; empty where `prepared` is None.
+    scale : GreyScale or None
+        What the grey values mean.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class Loaded:
     entry: ReportEntry
     prepared: PreparedImage | None
     preview: bytes
+    scale: GreyScale | None = None
 
 
 @dataclass(frozen=True)
@@ -96,14 +101,16 @@ class Loader:
         """Read a file; with `known_too` it is prepared even where the store has the image."""
         try:
             entry = self._source.for_file(path)
-            radiograph = load_radiograph(path, view=entry.view if entry else None)
+            radiograph = load_radiograph(path, view=entry.view if entry else None, grey=True)
             if entry is None or not entry.text:
                 # A file the sources know by its study alone: by then its view has been read already.
                 entry = self._source.for_study(radiograph.study) or entry or NOTHING
         except (PixelError, ConfigError) as error:
             return Unusable(path, str(error))
-        small = replace(radiograph, pixels=radiograph.pixels[:0, :0].copy())
+        small = replace(radiograph, pixels=radiograph.pixels[:0, :0].copy(), grey=None)
         if not known_too and self._store.find_image(radiograph.sop_instance, radiograph.pixels_sha256):
             return Loaded(path, small, entry, None, b"")
         prepared = self._encoder.prepare(radiograph.pixels)
-        return Loaded(path, small, entry, prepared, render_png(radiograph.pixels, PREVIEW_SIDE))
+        assert radiograph.grey is not None  # as asked for
+        picture = radiograph.grey.reduced(PREVIEW_SIDE)
+        return Loaded(path, small, entry, prepared, grey_png(picture), picture.scale)

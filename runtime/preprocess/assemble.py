@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_retrieve.runtime.preprocess.grey import GreyImage
 from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph, View
 
 
@@ -21,6 +22,7 @@ class Identity:
     study_date: str = ""
     sex: str = ""
     age: float | None = None
+    accession: str = ""
 
 
 def assemble(
@@ -31,6 +33,7 @@ def assemble(
     identity: Identity,
     applied: Sequence[str],
     flags: Sequence[Flag],
+    grey: GreyImage | None = None,
 ) -> Radiograph:
     """Put a radiograph together.
 
@@ -47,6 +50,7 @@ def assemble(
     applied : sequence of str
     flags : sequence of Flag
         Repeated ones are merged.
+    grey : GreyImage, optional
     """
     pixels = np.ascontiguousarray(pixels, dtype=np.float32)
     pixels.flags.writeable = False
@@ -70,6 +74,8 @@ def assemble(
         applied=tuple(steps),
         flags=tuple(dict.fromkeys(doubts)),
         pixels_sha256=digest,
+        accession=identity.accession,
+        grey=grey,
     )
 
 

@@ -8,6 +8,7 @@ import re
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pydicom
 from pydicom import uid
 
@@ -17,6 +18,7 @@ from edge_retrieve.runtime.preprocess.assemble import Identity, assemble
 from edge_retrieve.runtime.preprocess.colour import to_grey
 from edge_retrieve.runtime.preprocess.decode import Colour, Grey, decode
 from edge_retrieve.runtime.preprocess.grayscale import count_codes, display_table
+from edge_retrieve.runtime.preprocess.grey import BYTE_TOP, GreyImage, displayed, whole
 from edge_retrieve.runtime.preprocess.header import Header
 from edge_retrieve.runtime.preprocess.orientation import (
     MAX_ASPECT,
@@ -33,7 +35,7 @@ from edge_retrieve.runtime.preprocess.view import find_view
 _COPY_AGAIN = "Copy the file again from its source"
 
 
-def load_dicom(path: Path, data: bytes, view: View | None) -> Radiograph:
+def load_dicom(path: Path, data: bytes, view: View | None, *, grey: bool = False) -> Radiograph:
     """Read a DICOM image.
 
     Parameters
@@ -44,6 +46,8 @@ def load_dicom(path: Path, data: bytes, view: View | None) -> Radiograph:
         The whole file.
     view : View or None
         Overrides what the header says.
+    grey : bool
+        Keep the grey values, too.
 
     Raises
     ------
@@ -63,8 +67,12 @@ def load_dicom(path: Path, data: bytes, view: View | None) -> Radiograph:
             )
         picture = decode(header, syntax, where)
         applied = [f"decoded: {syntax.name}"]
-        pixels = _display(picture, header, where, applied, flags)
+        pixels, values = _display(picture, header, where, applied, flags, grey=grey)
         pixels = _geometry(pixels, header, where, applied, flags)
+        if values is not None:
+            # The same steps, which are in the record already.
+            turned = _geometry(values.values.astype(np.float32), header, where, [], [])
+            values = GreyImage(whole(turned, values.scale.top), values.scale)
         found, note = find_view(header)
         identity = _identity(header)
     if header.damaged:
@@ -72,7 +80,7 @@ def load_dicom(path: Path, data: bytes, view: View | None) -> Radiograph:
         flags.append(Flag.HEADER_IGNORED)
     if messages:
         applied.append(f"reader: {len(messages)} warnings about the file's coding")
-    return assemble(pixels, view, found, note, identity, applied, flags)
+    return assemble(pixels, view, found, note, identity, applied, flags, values)
 
 
 def _read(data: bytes, where: str) -> tuple[Header, uid.UID]:
@@ -142,20 +150,21 @@ def _check_inflated(data: bytes, where: str) -> None:
 
 
 def _display(
-    picture: Grey | Colour, header: Header, where: str, applied: list[str], flags: list[Flag]
-) -> FloatImage:
-    """Turn stored values into display intensity."""
+    picture: Grey | Colour, header: Header, where: str, applied: list[str], flags: list[Flag], *, grey: bool
+) -> tuple[FloatImage, GreyImage | None]:
+    """Turn stored values into display intensity, and into grey values where asked."""
     if isinstance(picture, Colour):
         pixels, coloured = to_grey(picture.channels)
         checks.check_not_blank(pixels, where)
         applied.append("colour reduced to luminance (BT.601)")
         if coloured:
             flags.append(Flag.COLOUR)
-        return pixels
+        return pixels, GreyImage(*displayed(pixels, BYTE_TOP, "as stored")) if grey else None
     table = display_table(header, picture.form, count_codes(picture.codes, picture.form.bits), where)
     applied.extend(table.applied)
     flags.extend(table.flags)
-    return table.intensity[picture.codes]
+    values = GreyImage(table.grey[picture.codes], table.scale) if grey else None
+    return table.intensity[picture.codes], values
 
 
 def _geometry(
@@ -192,6 +201,7 @@ def _identity(header: Header) -> Identity:
         study_date=_date(header.text("StudyDate")),
         sex=sex if sex in {"M", "F", "O"} else "",
         age=_age(header.word("PatientAge")),
+        accession=header.text("AccessionNumber"),
     )
 
 

@@ -6,6 +6,7 @@ have at most 16 bits, so the chain is computed once per possible value and appli
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,10 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.errors import UnreadableFileError
 from edge_retrieve.runtime.preprocess.checks import check_not_blank
+from edge_retrieve.runtime.preprocess.grey import TOP, GreyArray, GreyScale, displayed, linear
 from edge_retrieve.runtime.preprocess.header import Header
 from edge_retrieve.runtime.preprocess.types import Flag, UIntImage
+from edge_retrieve.runtime.preprocess.windows import NamedEdges, file_windows, window
 
 Values = npt.NDArray[np.float64]
 
@@ -59,11 +62,17 @@ class DisplayTable:
     ----------
     intensity : float32 array of shape [2 ** bits]
         Display intensity, 0 to 1, of every code.
+    grey : uint16 array of shape [2 ** bits]
+        Grey value of every code, for a viewer to window.
+    scale : GreyScale
+        What grey values mean.
     applied : tuple of str
     flags : tuple of Flag
     """
 
     intensity: npt.NDArray[np.float32]
+    grey: GreyArray
+    scale: GreyScale
     applied: tuple[str, ...]
     flags: tuple[Flag, ...]
 
@@ -103,18 +112,24 @@ def display_table(
     shown = (histogram > 0) & ~padding
     values = _modality(header, form, levels, applied, where)
     check_not_blank(values[shown], where)
-    display = _voi(header, values, shown, applied, flags)
+    display, windows = _voi(header, values, shown, applied, flags)
     if display is None:
         low, high = clipped_range(values, np.where(shown, histogram, 0))
-        display = np.clip((values - low) / (high - low), 0.0, 1.0)
+        display, windows = np.clip((values - low) / (high - low), 0.0, 1.0), [("automatic", low, high)]
         applied.append(f"range: {low:g} to {high:g} ({CLIPPED_FRACTION:.1%} clipped at each end, no window)")
         flags.append(Flag.NO_WINDOW)
-    if _inverted(header, applied, flags):
+    inverted = _inverted(header, applied, flags)
+    if inverted:
         display = 1.0 - display
     display[padding] = 0.0
+    if windows:
+        grey, scale = linear(values, shown, windows, inverted=inverted)
+    else:
+        grey, scale = displayed(display, TOP, "of the file")
+    grey[padding] = 0
     if np.unique(display[shown]).size < FEW_GREY_LEVELS:
         flags.append(Flag.LOW_DETAIL)
-    return DisplayTable(display.astype(np.float32), tuple(applied), tuple(flags))
+    return DisplayTable(display.astype(np.float32), grey, scale, tuple(applied), tuple(flags))
 
 
 def count_codes(codes: UIntImage, bits: int) -> npt.NDArray[np.int64]:
@@ -183,8 +198,11 @@ def _modality(header: Header, form: StoredForm, levels: Values, applied: list[st
 
 def _voi(
     header: Header, values: Values, shown: npt.NDArray[np.bool_], applied: list[str], flags: list[Flag]
-) -> Values | None:
-    """Apply the first VOI LUT, else the first window (PS3.3 C.11.2); None where neither is usable."""
+) -> tuple[Values | None, Sequence[NamedEdges]]:
+    """Apply the first VOI LUT, else the first window (PS3.3 C.11.2); None where neither is usable.
+
+    Returns also the file's windows that are straight lines, the applied one first; none where it is a curve.
+    """
     tables = header.items("VOILUTSequence")
     if tables:
         table = _read_table(tables[0], signed_input=bool(values.min() < 0))
@@ -193,12 +211,12 @@ def _voi(
             display = np.clip(_look_up(values, data, first) / (2.0**bits - 1), 0.0, 1.0)
             if np.ptp(display[shown]) > 0:
                 applied.append(f"VOI LUT: {data.size} entries of {bits} bits (first of {len(tables)})")
-                return display
+                return display, ()
         applied.append("ignored: VOI LUT damaged or blank")
         flags.append(Flag.HEADER_IGNORED)
     centers, widths = header.numbers("WindowCenter"), header.numbers("WindowWidth")
     if not centers or not widths:
-        return None
+        return None, ()
     center, width = centers[0], widths[0]
     function = header.word("VOILUTFunction") or "LINEAR"
     if function not in {"LINEAR", "LINEAR_EXACT", "SIGMOID"}:
@@ -211,31 +229,11 @@ def _voi(
             applied.append(
                 f"VOI window {function}: center {center:g}, width {width:g} (first of {len(centers)})"
             )
-            return display
+            straight = file_windows(header, function) if width > 1 or function != "LINEAR" else ()
+            return display, straight
     applied.append(f"ignored: window center {center:g}, width {width:g} shows nothing")
     flags.append(Flag.HEADER_IGNORED)
-    return None
-
-
-def window(values: Values, center: float, width: float, function: str) -> Values:
-    """Apply a window to values, to the range 0 to 1 (PS3.3 C.11.2.1.2 and C.11.2.1.3).
-
-    Parameters
-    ----------
-    values : float64 array
-    center, width : float
-        In units of `values`.
-    function : str
-        ``LINEAR``, ``LINEAR_EXACT`` or ``SIGMOID``.
-    """
-    if function == "SIGMOID":
-        exponent = np.clip(-4.0 * (values - center) / width, -700.0, 700.0)
-        return np.asarray(1.0 / (1.0 + np.exp(exponent)))
-    if function == "LINEAR_EXACT":
-        return np.clip((values - center) / width + 0.5, 0.0, 1.0)
-    if width == 1.0:
-        return np.where(values > center - 0.5, 1.0, 0.0)
-    return np.clip((values - (center - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
+    return None, ()
 
 
 def _inverted(header: Header, applied: list[str], flags: list[Flag]) -> bool:

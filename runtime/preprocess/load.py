@@ -14,7 +14,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
-def load_radiograph(path: Path, *, view: View | None = None) -> Radiograph:
+def load_radiograph(path: Path, *, view: View | None = None, grey: bool = False) -> Radiograph:
     """Read a chest X-ray from a DICOM, PNG or JPEG file.
 
     Parameters
@@ -22,6 +22,8 @@ def load_radiograph(path: Path, *, view: View | None = None) -> Radiograph:
     path : Path
     view : View, optional
         The projection where the caller knows it; goes before what the file says.
+    grey : bool
+        Keep the grey values, too, for a viewer.
 
     Returns
     -------
@@ -39,9 +41,9 @@ def load_radiograph(path: Path, *, view: View | None = None) -> Radiograph:
     """
     data = _read_bytes(path)
     if data.startswith((PNG_SIGNATURE, JPEG_SIGNATURE)):
-        return load_raster(path, data, view)
+        return load_raster(path, data, view, grey=grey)
     if looks_like_dicom(data):
-        return load_dicom(path, data, view)
+        return load_dicom(path, data, view, grey=grey)
     raise UnreadableFileError(
         "the file is neither DICOM, PNG nor JPEG", where=str(path), remedy="Give one of these formats"
     )

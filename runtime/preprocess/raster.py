@@ -19,6 +19,7 @@ from edge_retrieve.runtime.preprocess.grayscale import (
     clipped_range,
     count_codes,
 )
+from edge_retrieve.runtime.preprocess.grey import BYTE_TOP, GreyImage, displayed, linear
 from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph, View
 
@@ -27,7 +28,7 @@ from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph,
 _DETECTOR_RANGE = 2**14
 
 
-def load_raster(path: Path, data: bytes, view: View | None) -> Radiograph:
+def load_raster(path: Path, data: bytes, view: View | None, *, grey: bool = False) -> Radiograph:
     """Read a PNG or JPEG image.
 
     Parameters
@@ -38,6 +39,8 @@ def load_raster(path: Path, data: bytes, view: View | None) -> Radiograph:
         The whole file.
     view : View or None
         The projection, which these formats cannot state.
+    grey : bool
+        Keep the grey values, too.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def load_raster(path: Path, data: bytes, view: View | None) -> Radiograph:
     flags: list[Flag] = []
     with captured_warnings():
         try:
-            pixels = _decode(data, where, applied, flags)
+            pixels, values = _decode(data, where, applied, flags, grey=grey)
         except PixelError:
             raise
         except Image.DecompressionBombError as error:
@@ -67,10 +70,12 @@ def load_raster(path: Path, data: bytes, view: View | None) -> Radiograph:
                 where=where,
                 remedy="Copy the file again, or save it as 8-bit PNG or JPEG",
             ) from error
-    return assemble(pixels, view, View.UNKNOWN, "view: not stated", Identity(), applied, flags)
+    return assemble(pixels, view, View.UNKNOWN, "view: not stated", Identity(), applied, flags, values)
 
 
-def _decode(data: bytes, where: str, applied: list[str], flags: list[Flag]) -> FloatImage:
+def _decode(
+    data: bytes, where: str, applied: list[str], flags: list[Flag], *, grey: bool
+) -> tuple[FloatImage, GreyImage | None]:
     with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
         checks.check_size(image.width, image.height, where)
         if getattr(image, "n_frames", 1) > 1:
@@ -81,7 +86,7 @@ def _decode(data: bytes, where: str, applied: list[str], flags: list[Flag]) -> F
             )
         image.load()
         applied.append(f"decoded: {image.format} {image.mode}")
-        return _to_pixels(_upright(image, applied, flags), where, applied, flags)
+        return _to_pixels(_upright(image, applied, flags), where, applied, flags, grey=grey)
 
 
 def _upright(image: Image.Image, applied: list[str], flags: list[Flag]) -> Image.Image:
@@ -99,7 +104,10 @@ def _upright(image: Image.Image, applied: list[str], flags: list[Flag]) -> Image
     return image
 
 
-def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[Flag]) -> FloatImage:
+def _to_pixels(
+    image: Image.Image, where: str, applied: list[str], flags: list[Flag], *, grey: bool
+) -> tuple[FloatImage, GreyImage | None]:
+    values: GreyImage | None = None
     if "A" in image.getbands() or "transparency" in image.info:
         cover = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), cover).convert("RGB")
@@ -107,8 +115,13 @@ def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[F
     if image.mode in {"I;16", "I;16B", "I;16L", "I;16N", "I"}:
         levels = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
         counts = count_codes(levels, 16)
-        table = _wide(counts, where, applied, flags)
+        edges, name = _wide(counts, where, applied, flags)
+        table = _between(edges)
         pixels, grey_levels = table[levels], np.unique(table[counts > 0]).size
+        if grey:
+            codes = np.arange(counts.size, dtype=np.float64)
+            wide, scale = linear(codes, counts > 0, [(name, *edges)], inverted=False)
+            values = GreyImage(wide[levels], scale)
     elif image.mode in {"L", "1"}:
         plain = image.convert("L")
         pixels = (np.arange(256, dtype=np.float32) / np.float32(255))[np.asarray(plain)]
@@ -123,21 +136,33 @@ def _to_pixels(image: Image.Image, where: str, applied: list[str], flags: list[F
         if coloured:
             flags.append(Flag.COLOUR)
     checks.check_not_blank(pixels, where)
+    if grey and values is None:
+        values = GreyImage(*displayed(pixels, BYTE_TOP, "as stored"))
     if grey_levels < FEW_GREY_LEVELS:
         flags.append(Flag.LOW_DETAIL)
-    return np.asarray(pixels, dtype=np.float32)
+    return np.asarray(pixels, dtype=np.float32), values
 
 
 def _wide(
     counts: npt.NDArray[np.int64], where: str, applied: list[str], flags: list[Flag]
-) -> npt.NDArray[np.float32]:
-    """Return the intensity of each 16-bit level: full scale where it is used, else the detector's range."""
+) -> tuple[tuple[float, float], str]:
+    """Return the levels that are black and white, and what to call that.
+
+    Full scale where it is used, else the detector's range.
+    """
     values = np.arange(counts.size, dtype=np.float64)
     checks.check_not_blank(values[counts > 0], where)
     if counts[_DETECTOR_RANGE:].any():
         applied.append("range: 0 to 65535 as stored")
-        return np.asarray(values / 65535.0, dtype=np.float32)
+        return (0.0, 65535.0), "as stored"
     low, high = clipped_range(values, counts)
     applied.append(f"range: {low:g} to {high:g} ({CLIPPED_FRACTION:.1%} clipped at each end, 16-bit file)")
     flags.append(Flag.NO_WINDOW)
-    return np.asarray(np.clip((values - low) / (high - low), 0.0, 1.0), dtype=np.float32)
+    return (low, high), "automatic"
+
+
+def _between(edges: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """Return the intensity of each 16-bit level."""
+    low, high = edges
+    levels = np.arange(65536, dtype=np.float64)
+    return np.asarray(np.clip((levels - low) / (high - low), 0.0, 1.0), dtype=np.float32)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from edge_retrieve.runtime.preprocess.grey import GreyImage
 
 FloatImage = npt.NDArray[np.float32]
 UIntImage = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -57,6 +61,10 @@ class Radiograph:
     flags : tuple of Flag
     pixels_sha256 : str
         Hex digest of `pixels` and their shape: equal images have equal digests.
+    accession : str
+        Number of the order; empty where the file has none.
+    grey : GreyImage or None
+        Grey values of the same size, for a viewer to window; only where they were asked for.
     """
 
     pixels: FloatImage
@@ -70,3 +78,5 @@ class Radiograph:
     applied: tuple[str, ...]
     flags: tuple[Flag, ...]
     pixels_sha256: str
+    accession: str = ""
+    grey: GreyImage | None = None

@@ -2,6 +2,7 @@
 
 from edge_retrieve.runtime.store.backup import Backup, restore_backup, write_backup
 from edge_retrieve.runtime.store.opening import schema_version
+from edge_retrieve.runtime.store.pictures import StoredPicture
 from edge_retrieve.runtime.store.records import (
     KnownImage,
     NewEncoding,
@@ -16,6 +17,7 @@ from edge_retrieve.runtime.store.records import (
 )
 from edge_retrieve.runtime.store.schema import SCHEMA_VERSION
 from edge_retrieve.runtime.store.store import Store
+from edge_retrieve.runtime.store.worklist import Order, Worklist
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -24,13 +26,16 @@ __all__ = [
     "NewEncoding",
     "NewImage",
     "NewReport",
+    "Order",
     "Store",
     "StoreStats",
     "StoredImage",
+    "StoredPicture",
     "StudyRecord",
     "StudySummary",
     "Vectors",
     "Watermark",
+    "Worklist",
     "restore_backup",
     "schema_version",
     "write_backup",

@@ -8,8 +8,10 @@ from itertools import islice
 from edge_retrieve.runtime.anatomy import REGIONS
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.store import lookups, reading
+from edge_retrieve.runtime.store import reading
+from edge_retrieve.runtime.store.pictures import read_picture
 from edge_retrieve.runtime.store.seals import Terms
+from edge_retrieve.runtime.store.worklist import Worklist
 
 _MOST_LINES = 100
 
@@ -30,7 +32,7 @@ def damage(db: sqlite3.Connection, terms: Terms) -> tuple[str, ...]:
             except StoreError as error:
                 found.append(error.what)
     try:
-        reading.count_studies(db, "")
+        reading.count_studies(db, Worklist())
     except StoreError as error:
         found.append(error.what)
     for (study,) in db.execute("SELECT study FROM studies ORDER BY id").fetchall():
@@ -39,9 +41,9 @@ def damage(db: sqlite3.Connection, terms: Terms) -> tuple[str, ...]:
                 found.append(f"the study '{study}' is not found by its identifier")
         except StoreError as error:
             found.append(error.what)
-    for sop, sealed in db.execute("SELECT sop_instance, preview FROM images"):
+    for (image,) in db.execute("SELECT id FROM images ORDER BY id").fetchall():
         try:
-            lookups.image_preview(sop, sealed, terms)
+            read_picture(db, image, terms)
         except StoreError as error:
             found.append(error.what)
     return tuple(islice(found, _MOST_LINES))

@@ -18,6 +18,7 @@ from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import lookups, writing
+from edge_retrieve.runtime.store.pictures import read_picture
 from edge_retrieve.runtime.store.records import FloatArray, NewEncoding
 from edge_retrieve.runtime.store.seals import Terms
 
@@ -141,13 +142,15 @@ class Generations:
 
         def read(db: sqlite3.Connection) -> tuple[HeldImage, ...]:
             rows = db.execute(
-                "SELECT i.id, i.source, i.view, i.pixels_sha256, i.width, i.height, i.sop_instance, i.preview"
+                "SELECT i.id, i.source, i.view, i.pixels_sha256, i.width, i.height"
                 f" FROM images i WHERE {_NO_BOXES} AND i.id > ? ORDER BY i.id LIMIT ?",
                 (terms.generation, after, limit),
             )
             return tuple(
-                HeldImage(number, source, view, sha256, width, height, lookups.image_preview(sop, png, terms))
-                for number, source, view, sha256, width, height, sop, png in rows
+                HeldImage(
+                    number, source, view, sha256, width, height, read_picture(db, number, terms).preview()
+                )
+                for number, source, view, sha256, width, height in rows.fetchall()
             )
 
         return self._read(read)

@@ -6,8 +6,9 @@ import sqlite3
 
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store.pictures import StoredPicture, first_image, read_picture
 from edge_retrieve.runtime.store.records import KnownImage, Watermark
-from edge_retrieve.runtime.store.seals import Terms, damaged, unseal
+from edge_retrieve.runtime.store.seals import Terms, damaged
 
 
 def find_image(db: sqlite3.Connection, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
@@ -34,7 +35,7 @@ def report_text(db: sqlite3.Connection, study: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def preview(db: sqlite3.Connection, study: str, terms: Terms) -> bytes | None:
+def picture(db: sqlite3.Connection, study: str, terms: Terms) -> StoredPicture | None:
     """Return a study's picture: its first searched image's, else its first; None where it is unknown.
 
     Raises
@@ -42,23 +43,8 @@ def preview(db: sqlite3.Connection, study: str, terms: Terms) -> bytes | None:
     StoreError
         Where it is damaged.
     """
-    row = db.execute(
-        "SELECT i.sop_instance, i.preview FROM images i JOIN studies s ON s.id = i.study WHERE s.study = ?"
-        " ORDER BY i.indexed DESC, i.id LIMIT 1",
-        (study,),
-    ).fetchone()
-    return None if row is None else image_preview(row[0], row[1], terms)
-
-
-def image_preview(sop_instance: str, sealed: bytes, terms: Terms) -> bytes:
-    """Return an image's picture as it was stored.
-
-    Raises
-    ------
-    StoreError
-        Where it is damaged.
-    """
-    return unseal(sealed, terms.start("preview", sop_instance), f"the picture of image '{sop_instance}'")
+    image = first_image(db, study)
+    return None if image is None else read_picture(db, image, terms)
 
 
 def watermark(db: sqlite3.Connection, modality: Modality) -> Watermark:
@@ -123,3 +109,22 @@ def patient_studies(db: sqlite3.Connection, patient: str) -> dict[int, str]:
     return dict(
         db.execute("SELECT id, study FROM studies WHERE patient = ? ORDER BY id", (patient,)).fetchall()
     )
+
+
+def finding_counts(db: sqlite3.Connection) -> tuple[int, dict[tuple[str, str | None], int]]:
+    """Return the number of reports, and of those that state each finding as present.
+
+    Keys are a finding's name and a region's, None for anywhere.
+    """
+    (reports,) = db.execute("SELECT count(*) FROM reports").fetchone()
+    placed = db.execute(
+        "SELECT finding, region, count(DISTINCT report) FROM findings WHERE assertion = 'present'"
+        " GROUP BY finding, region"
+    ).fetchall()
+    anywhere = db.execute(
+        "SELECT finding, count(DISTINCT report) FROM findings WHERE assertion = 'present' GROUP BY finding"
+    ).fetchall()
+    counts: dict[tuple[str, str | None], int] = {
+        (finding, region): count for finding, region, count in placed if region
+    }
+    return reports, {**counts, **{(finding, None): count for finding, count in anywhere}}

@@ -61,6 +61,7 @@ def _add_seals(db: sqlite3.Connection) -> None:
     db.execute("UPDATE images SET preview = sealed_preview(sop_instance, preview)")
     for table in _OLD_TABLES:
         db.execute(f"DROP TABLE old_{table}")
+    _add_pictures_and_orders(db)  # a study's checksum looks there
     seal_studies(db, [number for (number,) in db.execute("SELECT id FROM studies").fetchall()], terms)
 
 
@@ -80,8 +81,15 @@ def _join_boxes(db: sqlite3.Connection, terms: Terms) -> None:
         )
 
 
+def _add_pictures_and_orders(db: sqlite3.Connection) -> None:
+    # Pictures stored so far are of 8 bits, and studies have no order: neither gets a row.
+    for statement in schema.PICTURES_AND_ORDERS:
+        db.execute(statement)
+
+
 # Version n to n + 1, each run inside one transaction.
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _add_words_and_tombstones,
     2: _add_seals,
+    3: _add_pictures_and_orders,
 }

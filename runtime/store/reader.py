@@ -16,6 +16,7 @@ from edge_retrieve.runtime.filters import Filters
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import filtering, lookups, reading
 from edge_retrieve.runtime.store.connections import ReadConnections
+from edge_retrieve.runtime.store.pictures import StoredPicture
 from edge_retrieve.runtime.store.records import (
     FloatArray,
     Growth,
@@ -28,6 +29,7 @@ from edge_retrieve.runtime.store.records import (
 )
 from edge_retrieve.runtime.store.seals import Terms
 from edge_retrieve.runtime.store.sqlite_errors import sensible, translated
+from edge_retrieve.runtime.store.worklist import Worklist
 
 _Result = TypeVar("_Result")
 
@@ -87,20 +89,26 @@ class StoreReader:
             raise self._unknown(study)
         return record
 
-    def studies(self, *, limit: int = 100, offset: int = 0, search: str = "") -> tuple[StudySummary, ...]:
-        """List studies in the order they were stored.
+    def studies(
+        self, *, limit: int = 100, offset: int = 0, search: str = "", wanted: Worklist | None = None
+    ) -> tuple[StudySummary, ...]:
+        """List studies, in the order they were stored unless a worklist says otherwise.
 
         Parameters
         ----------
         limit, offset : int
         search : str
             Words that must all occur in the identifiers, date, report or findings.
+        wanted : Worklist, optional
+            Which studies, in which order; `search` is left out of account then.
         """
-        return self._read(lambda db: reading.read_summaries(db, limit, offset, search, self.terms))
+        which = wanted or Worklist(search=search)
+        return self._read(lambda db: reading.read_summaries(db, limit, offset, which, self.terms))
 
-    def count(self, search: str = "") -> int:
-        """Return the number of studies, or of those that `search` finds."""
-        return self._read(lambda db: reading.count_studies(db, search))
+    def count(self, search: str = "", wanted: Worklist | None = None) -> int:
+        """Return the number of studies, or of those that `search` or a worklist finds."""
+        which = wanted or Worklist(search=search)
+        return self._read(lambda db: reading.count_studies(db, which))
 
     def preview(self, study: str) -> bytes:
         """Return a study's picture as 8-bit PNG: its first searched image, else its first.
@@ -110,7 +118,17 @@ class StoreReader:
         StoreError
             Where the store has no such study.
         """
-        found = self._read(lambda db: lookups.preview(db, study, self.terms))
+        return self.picture(study).preview()
+
+    def picture(self, study: str) -> StoredPicture:
+        """Return the grey values of a study's first searched image, else of its first.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        found = self._read(lambda db: lookups.picture(db, study, self.terms))
         if found is None:
             raise self._unknown(study)
         return found
@@ -118,6 +136,13 @@ class StoreReader:
     def stats(self) -> StoreStats:
         """Count what is in the store."""
         return self._read(lambda db: reading.read_stats(db, self.bundle_id, self.model_id, self.terms))
+
+    def finding_counts(self) -> tuple[int, dict[tuple[str, str | None], int]]:
+        """Return the number of reports, and of those that state each finding as present.
+
+        Keys are a finding's name and a region's, None for anywhere.
+        """
+        return self._read(lookups.finding_counts)
 
     # -- what the index and the retriever need -----------------------------------------------------
 

@@ -32,6 +32,7 @@ from edge_retrieve.runtime.store.seals import (
     unseal,
     verify_study,
 )
+from edge_retrieve.runtime.store.worklist import ORDERS, Worklist, conditions
 from edge_retrieve.runtime.store.writing import WHOLE, place_bit, vectors_start
 
 # What tells, from narrow indexes alone, which images or reports have an embedding in a place.
@@ -69,6 +70,7 @@ def read_study(db: sqlite3.Connection, study: str, terms: Terms) -> StudyRecord 
         report="" if rows.report is None else rows.report[1],
         parsed=_parsed(rows),
         images=tuple(_image(db, row, terms) for row in rows.images),
+        accession=rows.accession,
     )
 
 
@@ -131,18 +133,19 @@ def _parsed(rows: StudyRows) -> ParsedReport:
 
 
 def read_summaries(
-    db: sqlite3.Connection, limit: int, offset: int, search: str, terms: Terms
+    db: sqlite3.Connection, limit: int, offset: int, wanted: Worklist, terms: Terms
 ) -> tuple[StudySummary, ...]:
-    """Return studies in the order stored; `search` looks in identifiers, reports and findings.
+    """Return a page of a list of studies.
 
     Raises
     ------
     StoreError
         Where one is damaged.
     """
-    where, values = _search_clause(search)
+    where, values = conditions(wanted)
     found = db.execute(
-        f"SELECT s.id FROM studies s {where} ORDER BY s.id LIMIT ? OFFSET ?", (*values, limit, offset)
+        f"SELECT s.id FROM studies s {where} ORDER BY {ORDERS[wanted.order]} LIMIT ? OFFSET ?",
+        (*values, limit, offset),
     ).fetchall()
     summaries = []
     for (number,) in found:
@@ -164,12 +167,13 @@ def read_summaries(
                 findings=tuple(dict.fromkeys(Finding(name) for name in present)),
                 has_report=rows.report is not None,
                 indexed=bool(indexed),
+                accession=rows.accession,
             )
         )
     return tuple(summaries)
 
 
-def count_studies(db: sqlite3.Connection, search: str) -> int:
+def count_studies(db: sqlite3.Connection, wanted: Worklist) -> int:
     """Return how many studies `read_summaries` would list without a limit.
 
     Raises
@@ -177,30 +181,12 @@ def count_studies(db: sqlite3.Connection, search: str) -> int:
     StoreError
         Where there are not as many as there are checksums of studies.
     """
-    where, values = _search_clause(search)
+    where, values = conditions(wanted)
     (count,) = db.execute(f"SELECT count(*) FROM studies s {where}", values).fetchone()
     (sealed,) = db.execute("SELECT count(*) FROM study_seals").fetchone()
     if not where and count != sealed:
         raise damaged(f"it holds {count} studies in place of {sealed}")
     return int(count)
-
-
-def _search_clause(search: str) -> tuple[str, tuple[str, ...]]:
-    words = search.split()
-    clause = (
-        "(s.study || ' ' || s.patient || ' ' || s.study_date) LIKE ? ESCAPE '\\'"
-        " OR s.id IN (SELECT r.study FROM report_words w JOIN reports r ON r.id = w.rowid"
-        " WHERE w.report_words MATCH ?)"
-        " OR s.id IN (SELECT r.study FROM findings f JOIN reports r ON r.id = f.report"
-        " WHERE f.assertion = 'present' AND (f.finding || ' ' || f.region) LIKE ? ESCAPE '\\')"
-    )
-    patterns = []
-    for word in words:
-        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        # Quoted, or FTS5 would read operators into it; '*': words that begin so.
-        quoted = '"' + word.replace('"', '""') + '"*'
-        patterns += [f"%{escaped}%", quoted, f"%{escaped}%"]
-    return ("WHERE " + " AND ".join(f"({clause})" for _ in words) if words else "", tuple(patterns))
 
 
 def read_vectors(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.findings import Finding
+from edge_retrieve.runtime.preprocess.grey import GreyScale
 from edge_retrieve.runtime.preprocess.types import Flag, View
 from edge_retrieve.runtime.reports import ParsedReport
 
@@ -55,9 +56,13 @@ class NewImage:
     applied : tuple of str
         Steps applied to the stored values.
     preview : bytes
-        8-bit PNG.
+        PNG of its grey values.
     encoding : NewEncoding or None
         None for an image that is kept but not searched (a lateral view).
+    accession : str
+        Number of the order; empty where unknown.
+    scale : GreyScale or None
+        What the grey values mean; None for 8 bits as displayed.
     """
 
     study: str
@@ -75,6 +80,8 @@ class NewImage:
     applied: tuple[str, ...]
     preview: bytes
     encoding: NewEncoding | None
+    accession: str = ""
+    scale: GreyScale | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,8 @@ class StudyRecord:
         The report's sentences, with their findings and regions.
     images : tuple of StoredImage
         Searched ones first.
+    accession : str
+        Number of the order; empty where unknown.
     """
 
     study: str
@@ -161,6 +170,7 @@ class StudyRecord:
     report: str
     parsed: ParsedReport
     images: tuple[StoredImage, ...]
+    accession: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,8 @@ class StudySummary:
         Stated as present, in the order of the report.
     has_report, indexed : bool
         `indexed` is whether image queries search it.
+    accession : str
+        Number of the order; empty where unknown.
     """
 
     study: str
@@ -189,6 +201,7 @@ class StudySummary:
     findings: tuple[Finding, ...]
     has_report: bool
     indexed: bool
+    accession: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from edge_retrieve.runtime.errors import StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x45524554  # "ERET": tells our files from other SQLite databases
 # Embeddings of up to 1,000 dimensions fit whole into an index page of this size; in SQLite's
 # default of 4 KiB each vector of 256 would take an overflow page of its own.
@@ -107,6 +107,16 @@ SEALED = (
     "CREATE TABLE replaced (id INTEGER PRIMARY KEY AUTOINCREMENT, report INTEGER NOT NULL)",
 )
 
+# Since schema 4. What the grey values of a picture mean, where it is not 8 bits as displayed (`pictures`);
+# the number of the order, which a study's checksum covers where there is one; the order of the worklist.
+PICTURES_AND_ORDERS = (
+    "CREATE TABLE IF NOT EXISTS grey_scales (image INTEGER PRIMARY KEY REFERENCES images ON DELETE CASCADE,"
+    " described BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS orders (study INTEGER PRIMARY KEY REFERENCES studies ON DELETE CASCADE,"
+    " accession TEXT NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS studies_by_date ON studies (study_date DESC, id DESC)",
+)
+
 
 def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
     """Create every table in one transaction; a kill in between leaves an empty database."""
@@ -115,7 +125,7 @@ def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> No
         for statement in TABLES.split(";"):
             if statement.strip():
                 connection.execute(statement)
-        for statement in (*WORDS_AND_TOMBSTONES, *SEALED):
+        for statement in (*WORDS_AND_TOMBSTONES, *SEALED, *PICTURES_AND_ORDERS):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

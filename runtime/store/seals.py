@@ -89,6 +89,8 @@ class StudyRows:
         Position, section, text, regions.
     findings : tuple of tuple
         Position, mention, finding, assertion, region.
+    accession : str
+        Number of the order; empty where there is none.
     """
 
     study: tuple[Any, ...]
@@ -96,11 +98,13 @@ class StudyRows:
     report: tuple[Any, ...] | None
     sentences: tuple[tuple[Any, ...], ...]
     findings: tuple[tuple[Any, ...], ...]
+    accession: str = ""
 
     def checksum(self, terms: Terms) -> int:
         """Return the CRC-32 of all of it."""
         # `ascii`: the same text in every Python, whatever characters it calls printable.
-        held = ascii((self.study, self.images, self.report, self.sentences, self.findings))
+        order = (self.accession,) if self.accession else ()
+        held = ascii((self.study, self.images, self.report, self.sentences, self.findings, *order))
         return zlib.crc32(held.encode(), terms.start("study"))
 
 
@@ -111,6 +115,8 @@ def study_rows(db: sqlite3.Connection, number: int) -> StudyRows | None:
     ).fetchone()
     if study is None:
         return None
+    order = db.execute("SELECT accession FROM orders WHERE study = ?", (number,)).fetchone()
+    accession = "" if order is None else order[0]
     report = db.execute("SELECT id, text, places FROM reports WHERE study = ?", (number,)).fetchone()
     images = db.execute(
         "SELECT id, sop_instance, pixels_sha256, source, view, width, height, flags, applied, indexed"
@@ -119,7 +125,7 @@ def study_rows(db: sqlite3.Connection, number: int) -> StudyRows | None:
     )
     found = tuple(images), report
     if report is None:
-        return StudyRows(study, *found, (), ())
+        return StudyRows(study, *found, (), (), accession)
     sentences = db.execute(
         "SELECT position, section, text, regions FROM sentences WHERE report = ? ORDER BY position",
         (report[0],),
@@ -129,7 +135,7 @@ def study_rows(db: sqlite3.Connection, number: int) -> StudyRows | None:
         " ORDER BY position, mention, region",
         (report[0],),
     )
-    return StudyRows(study, *found, tuple(sentences), tuple(findings))
+    return StudyRows(study, *found, tuple(sentences), tuple(findings), accession)
 
 
 def seal_studies(db: sqlite3.Connection, numbers: Iterable[int], terms: Terms) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import REGIONS, Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store.pictures import put_scale
 from edge_retrieve.runtime.store.records import NewEncoding, NewImage, NewReport
 from edge_retrieve.runtime.store.seals import Terms, owner_start, seal
 
@@ -52,6 +53,11 @@ def add_image(db: sqlite3.Connection, image: NewImage, terms: Terms) -> int | No
             seal(image.preview, terms.start("preview", image.sop_instance)),
         ),
     ).fetchone()
+    if image.scale is not None:
+        put_scale(db, number, image.sop_instance, image.scale, terms)
+    if image.accession:
+        # The first image's counts, as its patient and date do.
+        db.execute("INSERT OR IGNORE INTO orders VALUES (?, ?)", (study[0], image.accession))
     if image.encoding is not None:
         put_encoding(db, number, image.encoding, terms)
     return int(study[0])
