@@ -79,3 +79,7 @@ class DataSetError(ArchiveError):
 
 class ExportError(EdgeRetrieveError):
     """A produced graph fails its checks or misses its parity bound."""
+
+
+class OutputError(EdgeRetrieveError):
+    """A result cannot be written as an object for other systems, as its source lacks what that needs."""

@@ -24,6 +24,7 @@ _EXTRAS = {
     "multipart": "app",
     "python_multipart": "app",
     "anyio": "app",
+    "highdicom": "dicom",
     "pynetdicom": "dicom",
     "dicomweb_client": "dicom",
     "requests": "dicom",

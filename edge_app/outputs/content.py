@@ -1,0 +1,230 @@
+"""What a result says of an X-ray, once for all kinds of objects it is written as.
+
+A case of the archive is named by a short digest of its identifier: the record of one patient is no place for
+the identifiers of others, and who holds the archive finds the case by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from edge_retrieve.runtime.anatomy import Box, Region
+from edge_retrieve.runtime.findings import Finding
+from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
+
+DISCLAIMER = "Not a medical device. For research only."
+PRELIMINARY = "PRELIMINARY - not verified by a person"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a result, so that it can be made again.
+
+    Parameters
+    ----------
+    software : str
+        Version of edge-retrieve.
+    model_id, bundle_id : str
+        The model, and the digest of its bundle.
+    archive : str
+        The archive's name.
+    archive_sha256 : str
+        Digest of what the archive held.
+    studies : int
+        Number of its studies.
+    synthetic : bool
+        Whether they are phantoms.
+    """
+
+    software: str
+    model_id: str
+    bundle_id: str
+    archive: str
+    archive_sha256: str
+    studies: int
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A person has looked at a result and answers for it.
+
+    Parameters
+    ----------
+    observer : str
+        The person's name, best as ``Family^Given``.
+    organization : str
+    at : datetime
+    """
+
+    observer: str
+    organization: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place on the X-ray that was searched for.
+
+    Parameters
+    ----------
+    region : Region or None
+        None where a person's box lies in none.
+    box : Box
+        In pixels of the image as displayed.
+    drawn : bool
+        Whether a person drew it; else it is where the model sees the region.
+    finding : Finding or None
+        The one that most similar cases state here.
+    stating : int
+        How many of them state it.
+    cases : int
+        How many were compared here.
+    probability : float or None
+        The highest of a case to share the finding; None where scores are not calibrated.
+    """
+
+    region: Region | None
+    box: Box
+    drawn: bool
+    finding: Finding | None
+    stating: int
+    cases: int
+    probability: float | None
+
+    @property
+    def name(self) -> str:
+        """The region's name."""
+        return "drawn region" if self.region is None else self.region.value
+
+    @property
+    def label(self) -> str:
+        """What is written beside the box."""
+        if self.finding is None:
+            return self.name
+        return f"{self.name}: {self.finding.value} in {self.stating} of {self.cases} similar"
+
+
+@dataclass(frozen=True)
+class CitedCase:
+    """A similar case, as evidence.
+
+    Parameters
+    ----------
+    rank : int
+        From 1.
+    case : str
+        Names it without an identifier (`case_name`).
+    score : float
+    probability : float or None
+    matches : tuple of RegionMatch
+    sentences : tuple of str
+        Of its report.
+    """
+
+    rank: int
+    case: str
+    score: float
+    probability: float | None
+    matches: tuple[RegionMatch, ...]
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a result says.
+
+    Parameters
+    ----------
+    places : tuple of Place
+    cases : tuple of CitedCase
+        None where the search abstained.
+    abstained : bool
+    origin : Origin
+    made : datetime
+        On the clock of the place, as the source's own times are.
+    acceptance : Acceptance or None
+        None makes everything preliminary.
+    """
+
+    places: tuple[Place, ...]
+    cases: tuple[CitedCase, ...]
+    abstained: bool
+    origin: Origin
+    made: datetime
+    acceptance: Acceptance | None
+
+    @property
+    def status(self) -> str:
+        """In words, whether a person answers for it."""
+        if self.acceptance is None:
+            return PRELIMINARY
+        return f"Verified by {self.acceptance.observer}, {self.acceptance.organization}"
+
+    @property
+    def outcome(self) -> str:
+        """In words, what the search found."""
+        if self.abstained:
+            return "No sufficiently similar case in the archive"
+        if not self.cases:
+            return "No case found in the archive"
+        return f"{len(self.cases)} similar case{'s' if len(self.cases) > 1 else ''} in the archive"
+
+
+def content_of(
+    result: RetrievalResult,
+    origin: Origin,
+    *,
+    drawn: Sequence[Box] = (),
+    made: datetime,
+    acceptance: Acceptance | None = None,
+) -> Content:
+    """Return what a result says.
+
+    Parameters
+    ----------
+    result : RetrievalResult
+    origin : Origin
+    drawn : sequence of Box
+        The query's boxes (`Query.boxes`).
+    made : datetime
+    acceptance : Acceptance, optional
+    """
+    hits = () if result.abstained else result.hits
+    cases = tuple(
+        CitedCase(rank, case_name(hit.study), hit.score, hit.probability, hit.regions, hit.sentences)
+        for rank, hit in enumerate(hits, result.offset + 1)
+    )
+    return Content(_places(result, hits, drawn), cases, result.abstained, origin, made, acceptance)
+
+
+def case_name(study: str) -> str:
+    """Return what stands for a study of the archive outside of it: 12 digits of its identifier's SHA-256."""
+    return hashlib.sha256(f"case:{study}".encode()).hexdigest()[:12]
+
+
+def _places(result: RetrievalResult, hits: Sequence[Hit], drawn: Sequence[Box]) -> tuple[Place, ...]:
+    by_box = {match.drawn: match.region for hit in hits for match in hit.regions if match.drawn is not None}
+    places = [_place(by_box.get(box), box, True, hits) for box in dict.fromkeys(drawn)]
+    covered = {place.region for place in places}
+    places += [
+        _place(region, box, False, hits) for region, box in result.query_boxes if region not in covered
+    ]
+    return tuple(places)
+
+
+def _place(region: Region | None, box: Box, drawn: bool, hits: Sequence[Hit]) -> Place:
+    matches = [
+        match
+        for hit in hits
+        for match in hit.regions
+        if (match.drawn == box if drawn else match.region is region and match.drawn is None)
+    ]
+    stated = Counter(match.finding for match in matches if match.finding is not None)
+    finding, stating = stated.most_common(1)[0] if stated else (None, 0)
+    sure = [match.probability for match in matches if match.probability is not None]
+    return Place(region, box, drawn, finding, stating, len(matches), max(sure, default=None))
