@@ -48,15 +48,25 @@ class DrainingServer(uvicorn.Server):
     drain : Drain
     say : callable
         Told in a sentence that it ends.
+    on_end : callable
+        Called when it begins to end.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Drain, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Drain,
+        say: Callable[[str], None],
+        *,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
-        self._drain, self._say = drain, say
+        self._drain, self._say, self._on_end = drain, say, on_end
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take nothing new, and return when all that has begun is answered or its time is over."""
         self._drain.begin()
+        self._on_end()
         begun = len(self.server_state.tasks)
         if begun:
             self._say(f"Ending; {begun} requests have {self.config.timeout_graceful_shutdown} s to finish.")

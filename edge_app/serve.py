@@ -9,6 +9,7 @@ import uvicorn
 
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.draining import Drain, DrainingServer
+from edge_retrieve.edge_app.notify import EVERY_SECONDS, ServiceManager
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.errors import EdgeRetrieveError
@@ -44,6 +45,7 @@ def serve(
         drain = Drain()
         app = create_app(workspace, settings)
         app.state.drain = drain
+        manager = ServiceManager.here(lambda: app.state.warm_up.readiness)
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -52,9 +54,11 @@ def serve(
             server_header=False,
             ws="none",
             timeout_graceful_shutdown=settings.drain_seconds,
+            callback_notify=manager.tell if manager.listens else None,
+            timeout_notify=EVERY_SECONDS,
         )
         announce(address_of(listener, settings))
-        DrainingServer(config, drain, say).run_until_ended(listener)
+        DrainingServer(config, drain, say, on_end=manager.ending).run_until_ended(listener)
 
 
 def address_of(listener: socket.socket, settings: ServerSettings) -> str:

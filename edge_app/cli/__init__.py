@@ -11,6 +11,7 @@ from edge_retrieve.edge_app.cli.bundle import bundle
 from edge_retrieve.edge_app.cli.compare import compare
 from edge_retrieve.edge_app.cli.dataset import dataset
 from edge_retrieve.edge_app.cli.demo import demo
+from edge_retrieve.edge_app.cli.deploy import deploy
 from edge_retrieve.edge_app.cli.doctor import doctor
 from edge_retrieve.edge_app.cli.evaluate import evaluate
 from edge_retrieve.edge_app.cli.export import export
@@ -57,6 +58,7 @@ for _command in (
     bench,
     warmup,
     doctor,
+    deploy,
 ):
     main.add_command(_command)
 
