@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import uvicorn
 
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.dicom_node.opening import open_node
 from edge_retrieve.edge_app.draining import Drain, DrainingServer
 from edge_retrieve.edge_app.notify import EVERY_SECONDS, ServiceManager
 from edge_retrieve.edge_app.settings import ServerSettings
@@ -34,17 +36,21 @@ def serve(
     announce : callable
         Told the page's address once requests are accepted.
     say : callable
-        Told in a sentence that it ends.
+        Told in a sentence where the DICOM node listens, and that the server ends.
 
     Raises
     ------
     ServerError
         Where the address cannot be listened on.
+    DicomError
+        Where the DICOM port cannot be listened on.
     """
-    with _listen(settings.host, settings.port) as listener:
+    node = open_node(workspace, settings)
+    with _listen(settings.host, settings.port) as listener, node or nullcontext():
         drain = Drain()
         app = create_app(workspace, settings)
         app.state.drain = drain
+        app.state.dicom_node = node
         manager = ServiceManager.here(lambda: app.state.warm_up.readiness)
         config = uvicorn.Config(
             app,
@@ -58,6 +64,8 @@ def serve(
             timeout_notify=EVERY_SECONDS,
         )
         announce(address_of(listener, settings))
+        if node is not None and node.port:
+            say(f"DICOM: {settings.ae_title} listens on {settings.dicom_host}:{node.port}.")
         DrainingServer(config, drain, say, on_end=manager.ending).run_until_ended(listener)
 
 

@@ -3,130 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from dataclasses import dataclass, fields
+from typing import cast
 
+from edge_retrieve.edge_app.dicom_settings import DicomSettings
+from edge_retrieve.edge_app.setting_rows import Setting, Value, row
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice
 from edge_retrieve.runtime.calibration import ABSTAIN_BELOW
 from edge_retrieve.runtime.errors import ConfigError
 
-Value = str | int | float | bool
-
 
 @dataclass(frozen=True)
-class Setting:
-    """One row of the table.
-
-    Parameters
-    ----------
-    name : str
-        With underscores; the option is the same with dashes (``--max-hits``). Units are in the name.
-    default : str, int, float or bool
-    unit : str
-        What a value counts or names.
-    help : str
-        One sentence, shown by ``edge-retrieve serve --help`` and in docs/settings.md.
-    smallest, largest : float
-        Bounds of a number, both allowed.
-    choices : tuple of str
-        The allowed words; empty where any text goes.
-    """
-
-    name: str
-    default: Value
-    unit: str
-    help: str
-    smallest: float = 0
-    largest: float = 0
-    choices: tuple[str, ...] = ()
-
-    @property
-    def option(self) -> str:
-        """The command line option."""
-        return "--" + self.name.replace("_", "-")
-
-    def check(self, value: Value) -> Value:
-        """Return the value, or raise `ConfigError` where it is of the wrong kind or out of bounds."""
-        if type(value) is not type(self.default):
-            raise ConfigError(
-                f"{value!r} is not of the kind of {self.default!r}",
-                where=self.option,
-                remedy=f"Give it as in: {self.option} {self.default}",
-            )
-        if self.choices and value not in self.choices:
-            raise ConfigError(
-                f"'{value}' is unknown", where=self.option, remedy=f"Choose one of {', '.join(self.choices)}"
-            )
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and not self.smallest <= float(value) <= self.largest:
-            raise ConfigError(
-                f"{value} is out of bounds",
-                where=self.option,
-                remedy=f"Give a number from {self.smallest} to {self.largest}",
-            )
-        return value
-
-
-def _row(default: Value, unit: str, help: str, **bounds: Any) -> Any:
-    """Return a dataclass field that carries its row of the table."""
-    return field(default=default, metadata={"unit": unit, "help": help, **bounds})
-
-
-@dataclass(frozen=True)
-class ServerSettings:
+class ServerSettings(DicomSettings):
     """The settings of one server, checked. Its fields are the table; `SETTINGS` lists them."""
 
-    host: str = _row(
+    host: str = row(
         "127.0.0.1",
         "address",
         "Address to listen on. The default is reachable from this machine only; there is no login.",
     )
-    port: int = _row(8080, "TCP port", "Port to listen on; 0 takes a free one.", smallest=0, largest=65535)
-    root_path: str = _row(
+    port: int = row(8080, "TCP port", "Port to listen on; 0 takes a free one.", smallest=0, largest=65535)
+    root_path: str = row(
         "",
         "URL path",
         "Path below which a reverse proxy serves the page, such as /xray; empty for none.",
     )
-    allowed_hosts: str = _row(
+    allowed_hosts: str = row(
         "",
         "host names, comma separated",
         "Host names a request may be addressed to besides the one listened on and localhost; * for any.",
     )
-    backend: str = _row(
+    backend: str = row(
         Backend.AUTO.value,
         "engine",
         "Inference engine that runs the model.",
         choices=tuple(backend.value for backend in Backend),
     )
-    precision: str = _row(
+    precision: str = row(
         PrecisionChoice.AUTO.value,
         "form of the model",
         "Precision of the graphs that ONNX Runtime or OpenVINO runs; auto takes fp16 on CUDA and int8 in "
         "OpenVINO where the bundle has it, else the bundle's default form.",
         choices=tuple(choice.value for choice in PrecisionChoice),
     )
-    require_gpu: bool = _row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
-    engines: str = _row(
+    require_gpu: bool = row(False, "yes or no", "Refuse to start rather than compute on the CPU.")
+    engines: str = row(
         "",
         "folder",
         "Folder of the engines of TensorRT and TensorRT for RTX; the user's cache folder if left out.",
     )
-    trusted_keys: str = _row(
+    trusted_keys: str = row(
         "",
         "file or folder",
         "Public keys whose signature on a bundle counts: a file with one a line, or a folder of *.pub files.",
     )
-    allow_unsigned: bool = _row(False, "yes or no", "Use a bundle that bears no signature.")
-    max_upload_mib: int = _row(64, "MiB", "Largest request that is accepted.", smallest=1, largest=4096)
-    kept_uploads: int = _row(
+    allow_unsigned: bool = row(False, "yes or no", "Use a bundle that bears no signature.")
+    max_upload_mib: int = row(64, "MiB", "Largest request that is accepted.", smallest=1, largest=4096)
+    kept_uploads: int = row(
         16,
         "images",
         "Uploaded images kept for querying; the oldest goes first.",
         smallest=1,
         largest=1000,
     )
-    abstain_below: float = _row(
+    abstain_below: float = row(
         ABSTAIN_BELOW,
         "probability",
         "No sufficiently similar case where no case is as likely as this to share the finding in the region; "
@@ -134,18 +75,19 @@ class ServerSettings:
         smallest=0,
         largest=1,
     )
-    drain_seconds: int = _row(
+    drain_seconds: int = row(
         30,
         "seconds",
         "How long requests that have begun may go on when the server is ended (SIGTERM, Ctrl-C).",
         smallest=1,
         largest=600,
     )
-    max_hits: int = _row(100, "studies", "Most cases one query may ask for.", smallest=1, largest=10_000)
+    max_hits: int = row(100, "studies", "Most cases one query may ask for.", smallest=1, largest=10_000)
 
     def __post_init__(self) -> None:
         for setting in SETTINGS:
             setting.check(getattr(self, setting.name))
+        self.check_dicom()
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ConfigError(
                 f"'{self.root_path}' is not a path to serve below",
@@ -181,5 +123,9 @@ class ServerSettings:
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(name=row.name, default=cast(Value, row.default), **row.metadata) for row in fields(ServerSettings)
+    Setting(name=each.name, default=cast(Value, each.default), **each.metadata)
+    # Those of the DICOM node come last.
+    for each in sorted(fields(ServerSettings), key=lambda each: each.name in DicomSettings.__annotations__)
 )
+
+__all__ = ["SETTINGS", "ServerSettings", "Setting", "Value"]

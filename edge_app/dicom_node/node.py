@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from edge_retrieve.edge_app.dicom_node.drop_folder import DropFolder
 from edge_retrieve.edge_app.dicom_node.gate import Gate, OpenGate
-from edge_retrieve.edge_app.dicom_node.scp import ScpSettings, StorageScp
+from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.edge_app.dicom_node.status import NodeStatus, spool_status
 from edge_retrieve.edge_app.dicom_node.storing import ObjectStorer
 from edge_retrieve.edge_app.dicom_node.worker import Worker
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.store import Store
+
+if TYPE_CHECKING:
+    from edge_retrieve.edge_app.dicom_node.drop_folder import DropFolder
+    from edge_retrieve.edge_app.dicom_node.scp import StorageScp
 
 
 class DicomNode:
@@ -53,8 +57,17 @@ class DicomNode:
         on_searchable: Callable[[float], None] | None = None,
     ) -> None:
         self.spool = spool
-        self._scp = StorageScp(spool, scp) if scp is not None else None
-        self._drop = DropFolder(drop_folder, spool) if drop_folder is not None else None
+        self._scp: StorageScp | None = None
+        self._drop: DropFolder | None = None
+        # Loaded where asked for: a server without them needs no library of the extra `dicom`.
+        if scp is not None:
+            from edge_retrieve.edge_app.dicom_node.scp import StorageScp
+
+            self._scp = StorageScp(spool, scp)
+        if drop_folder is not None:
+            from edge_retrieve.edge_app.dicom_node.drop_folder import DropFolder
+
+            self._drop = DropFolder(drop_folder, spool)
         storer = ObjectStorer(spool, store, encoder, gate or OpenGate(), on_searchable)
         self._worker = Worker(spool, storer)
 
