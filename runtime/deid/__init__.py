@@ -1,0 +1,1 @@
+"""De-identification: what of a case goes into an archive that others may see."""
