@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import torch
 
+from edge_retrieve.export.attention import plain_attention
 from edge_retrieve.export.folders import check_unused, write_folder
 from edge_retrieve.export.forms import (
     Form,
@@ -150,7 +151,7 @@ def trace_graph(graph: Graph) -> onnx.ModelProto:
         Where the tracer or the ONNX checker refuses it.
     """
     try:
-        with _quiet_exporter(), torch.no_grad():
+        with _quiet_exporter(), plain_attention(graph.module), torch.no_grad():
             program = torch.onnx.export(
                 graph.module,
                 graph.example,

@@ -35,6 +35,7 @@ def take_turns(
     *,
     warm_up: int = 2,
     seed: int = 0,
+    before: Mapping[str, Callable[[], object]] | None = None,
     advance: Callable[[int, int], object] = lambda done, total: None,
 ) -> dict[str, Timing]:
     """Time several cases in one interleaved run.
@@ -51,6 +52,8 @@ def take_turns(
         Rounds before them that do not: the first allocates, the second finds the memory.
     seed : int
         Of the orders.
+    before : mapping of str to callable, optional
+        What comes before a case in use and is not timed with it, by the case's name.
     advance : callable, optional
         Told after each round how many are done, and of how many.
 
@@ -66,6 +69,8 @@ def take_turns(
     for turn in range(warm_up + runs):
         for position in order.permutation(len(names)):
             name = names[position]
+            if before and name in before:
+                before[name]()
             began, busy = time.perf_counter(), time.process_time()
             cases[name]()
             ended, worked = time.perf_counter(), time.process_time()

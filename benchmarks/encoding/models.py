@@ -18,6 +18,7 @@ from torch.export import Dim
 from towers import TEXT, VISION, shaped
 from transformers import Dinov2Config, Dinov2Model
 
+from edge_retrieve.export.attention import plain_attention
 from edge_retrieve.export.float16 import to_float16
 from edge_retrieve.export.graphs import Graph, build_graphs
 from edge_retrieve.export.int8 import to_int8
@@ -128,12 +129,12 @@ def phantoms(count: int, like: torch.Tensor) -> FloatArray:
 
 
 def write_forms(tower: Tower, folder: Path) -> dict[str, Path]:
-    """Write the tower as ONNX in every form, and return the files by the form's name; `region` is float32."""
+    """Write the tower as ONNX in every form, and return the files by the form's name; `region` is int8."""
     graph = tower.graph
     exact = exported(graph)
     feeds = [{"pixels": each[None]} for each in phantoms(CALIBRATION, graph.example[0])]
     forms = {"fp32": exact, "fp16": to_float16(exact), "int8": to_int8(joined(exact), feeds)}
-    forms["region"] = exported(tower.region)
+    forms["region"] = to_int8(joined(exported(tower.region)), [region_inputs(tower)])
     files = {}
     for name, model in forms.items():
         files[name] = folder / f"{name}.onnx"
@@ -150,8 +151,14 @@ def write_forms(tower: Tower, folder: Path) -> dict[str, Path]:
     return files
 
 
+def region_inputs(tower: Tower) -> dict[str, FloatArray]:
+    """Return an encoded image and one box of it, as the region encoder takes them."""
+    features, boxes = (each[:1] for each in tower.region.example)
+    return {"features": features.numpy(), "boxes": boxes[:, :1].contiguous().numpy()}
+
+
 def exported(graph: Graph) -> onnx.ModelProto:
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), plain_attention(graph.module), torch.no_grad():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # on torchvision, which is not needed
         program = torch.onnx.export(

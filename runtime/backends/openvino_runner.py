@@ -76,38 +76,71 @@ class OpenVinoRunner(Runner):
     def __init__(self, graph: Path, *, threads: int | None = None, precision: str | None = None) -> None:
         openvino = load_openvino()
         self.name = f"OpenVINO cpu: {graph.name}"
-        core: Any = openvino.Core()
-        try:
-            model = core.read_model(str(graph))
-            self.arithmetic = precision or _arithmetic(model, core)
-            compiled = core.compile_model(model, "CPU", _options(self.arithmetic, threads))
-        except Exception as error:  # RuntimeError mostly; what else its bindings raise is not documented
-            raise BackendError(
-                f"the graph cannot be loaded ({_first_line(error)})",
-                where=str(graph),
-                remedy="Check the bundle with: edge-retrieve bundle verify, or use the backend cpu",
-            ) from error
-        self._request: Any = compiled.create_infer_request()
+        self._core: Any = openvino.Core()
+        self._graph, self._threads = graph, threads
+        model = self._read()
+        self.arithmetic = precision or _arithmetic(model, self._core)
         self.inputs = tuple(
-            TensorSpec(item.get_any_name(), _dtype(item), _extents(item)) for item in compiled.inputs
+            TensorSpec(item.get_any_name(), _dtype(item), _extents(item)) for item in model.inputs
         )
-        self._outputs: list[str] = [item.get_any_name() for item in compiled.outputs]
+        self._outputs: list[str] = [item.get_any_name() for item in model.outputs]
+        self._alone = _alone(self.inputs)
+        # By whether it takes one image at a time; the other is made when it is first needed.
+        self._requests: dict[bool, Any] = {}
+        self._request(one=self._alone is not None, model=model)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run the graph once; see `Runner.run`."""
-        if self._request is None:
+        if not self._requests:
             raise BackendError("the runner is closed", where=self.name)
         self.check(inputs)
+        request = self._request(one=self._alone is not None and len(inputs[self._alone]) == 1)
         try:
             # Inputs are read in place; outputs are copied, so that the next run does not change them.
-            values = self._request.infer(dict(inputs), share_inputs=True, share_outputs=False)
+            values = request.infer(dict(inputs), share_inputs=True, share_outputs=False)
             return {name: values[name] for name in self._outputs}
         except Exception as error:  # as above
             raise BackendError(f"the engine failed ({_first_line(error)})", where=self.name) from error
 
     def close(self) -> None:
         """Free the compiled graph."""
-        self._request = None
+        self._requests = {}
+
+    def _read(self) -> Any:
+        try:
+            return self._core.read_model(str(self._graph))
+        except Exception as error:  # RuntimeError mostly; what else its bindings raise is not documented
+            raise self._unusable(error) from error
+
+    def _request(self, *, one: bool, model: Any = None) -> Any:
+        """Return the graph compiled for one image, or for any number: known sizes are faster."""
+        request = self._requests.get(one)
+        if request is None:
+            model = model or self._read()
+            options = _options(self.arithmetic, self._threads)
+            try:
+                if one:
+                    model.reshape({self._alone: [1, *self.inputs[0].shape[1:]]})
+                request = self._core.compile_model(model, "CPU", options).create_infer_request()
+            except Exception as error:  # as above
+                raise self._unusable(error) from error
+            self._requests[one] = request
+        return request
+
+    def _unusable(self, error: Exception) -> BackendError:
+        return BackendError(
+            f"the graph cannot be loaded ({_first_line(error)})",
+            where=str(self._graph),
+            remedy="Check the bundle with: edge-retrieve bundle verify, or use the backend cpu",
+        )
+
+
+def _alone(inputs: tuple[TensorSpec, ...]) -> str | None:
+    """Return the name of the only input, where nothing but its number of images is open."""
+    if len(inputs) != 1:
+        return None
+    first, *others = inputs[0].shape
+    return inputs[0].name if first is None and None not in others else None
 
 
 def _arithmetic(model: Any, core: Any) -> str:

@@ -26,6 +26,12 @@ def test_every_case_runs_once_a_round_in_changing_order():
     assert told == [(done, 10) for done in range(1, 11)]
 
 
+def test_what_comes_before_a_case_is_not_timed_with_it():
+    before = {"a": lambda: time.sleep(0.02)}
+    taken = take_turns({"a": lambda: None, "b": lambda: None}, 5, before=before)
+    assert taken["a"].p50_ms < 10
+
+
 def test_the_clock_counts_sleep_and_the_processor_does_not():
     def busy():
         until = time.process_time() + 0.02

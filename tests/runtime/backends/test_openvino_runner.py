@@ -82,6 +82,17 @@ def test_outputs_are_those_of_onnxruntime(toy, graph):
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_one_image_and_several_give_the_same_numbers(toy):
+    pixels = np.random.default_rng(4).random((3, 1, 64, 64), np.float32)
+    with OpenVinoRunner(toy.bundle.file("image_encoder.onnx"), threads=1) as runner:
+        assert runner.inputs[0].shape[0] is None
+        each = [runner.run({"pixels": pixels[number : number + 1]}) for number in range(3)]
+        together = runner.run({"pixels": pixels})
+    for name, values in together.items():
+        alone = np.concatenate([answer[name] for answer in each])
+        np.testing.assert_allclose(values, alone, rtol=1e-5, atol=1e-6)
+
+
 def test_float32_stays_float32_where_the_processor_could_do_less(tmp_path):
     with OpenVinoRunner(product(tmp_path / "a.onnx", "fp32"), threads=1) as runner:
         assert runner.arithmetic == "f32"
