@@ -12,13 +12,16 @@ from edge_retrieve.edge_app.cli.compare import compare
 from edge_retrieve.edge_app.cli.dataset import dataset
 from edge_retrieve.edge_app.cli.demo import demo
 from edge_retrieve.edge_app.cli.deploy import deploy
+from edge_retrieve.edge_app.cli.dicom import dicom
 from edge_retrieve.edge_app.cli.doctor import doctor
 from edge_retrieve.edge_app.cli.evaluate import evaluate
+from edge_retrieve.edge_app.cli.explain import explain
 from edge_retrieve.edge_app.cli.export import export
 from edge_retrieve.edge_app.cli.group import SafeGroup
 from edge_retrieve.edge_app.cli.ingest import ingest
 from edge_retrieve.edge_app.cli.phantom import phantom
 from edge_retrieve.edge_app.cli.query import query
+from edge_retrieve.edge_app.cli.results import results
 from edge_retrieve.edge_app.cli.serve import serve
 from edge_retrieve.edge_app.cli.store import store
 from edge_retrieve.edge_app.cli.train import train, train_report
@@ -44,8 +47,11 @@ def main() -> None:
 for _command in (
     demo,
     serve,
+    dicom,
     ingest,
     query,
+    results,
+    explain,
     store,
     phantom,
     dataset,

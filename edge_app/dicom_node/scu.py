@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,77 +20,24 @@ from edge_retrieve.edge_app.dicom_node.contexts import storage_contexts
 from edge_retrieve.edge_app.dicom_node.library import quieten
 from edge_retrieve.edge_app.dicom_node.peers import DicomError, Peer, check_ae_title
 from edge_retrieve.edge_app.dicom_node.receiving import Receiver
+from edge_retrieve.edge_app.dicom_node.remote import (
+    RemoteStudy,
+    Sent,
+    Transfer,
+    check_search,
+    newest_first,
+    remote_study,
+)
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.runtime.errors import QueryError
-from edge_retrieve.runtime.preprocess.header import Header
 from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 
 _TIMEOUT_S = 30.0
 _PENDING = (0xFF00, 0xFF01)
 _KEEP_FREE_MIB = 512
-_XRAY = {"CR", "DX", "RG"}
 _FIND = "1.2.840.10008.5.1.4.1.2.2.1"  # Study Root Query/Retrieve Information Model - FIND
 _MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 _GET = "1.2.840.10008.5.1.4.1.2.2.3"
-
-
-@dataclass(frozen=True)
-class RemoteStudy:
-    """A study that another system has.
-
-    Parameters
-    ----------
-    study, patient, accession : str
-        Study Instance UID, Patient ID, Accession Number.
-    date : str
-        ``YYYYMMDD`` or empty.
-    description : str
-    modalities : tuple of str
-        Empty where it does not say.
-    """
-
-    study: str
-    patient: str
-    accession: str
-    date: str
-    description: str
-    modalities: tuple[str, ...]
-
-    @property
-    def may_be_xray(self) -> bool:
-        """Whether nothing speaks against X-rays among its images."""
-        return not self.modalities or bool(_XRAY & set(self.modalities))
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What became of a retrieval.
-
-    Parameters
-    ----------
-    completed, failed : int
-        Objects.
-    """
-
-    completed: int
-    failed: int
-
-
-@dataclass(frozen=True)
-class Sent:
-    """What became of a file that was sent.
-
-    Parameters
-    ----------
-    path : Path
-    ok : bool
-    what : str
-        The other system's answer, or why it was not asked.
-    """
-
-    path: Path
-    ok: bool
-    what: str
 
 
 def find_studies(
@@ -112,10 +58,7 @@ def find_studies(
     DicomError
         Where the other system cannot be reached or answers with a failure.
     """
-    if not (patient or study or accession):
-        raise QueryError("nothing is searched by", remedy="Give a patient, a study or an accession number")
-    if set("*?\\") & set(patient + study + accession):
-        raise QueryError("wildcards find other patients' studies", remedy="Give the whole identifier")
+    check_search(patient, study, accession)
     asked = Dataset()
     asked.QueryRetrieveLevel = "STUDY"
     asked.PatientID, asked.StudyInstanceUID, asked.AccessionNumber = patient, study, accession
@@ -124,18 +67,8 @@ def find_studies(
     with _associated(peer, [build_context(_FIND)]) as association, captured_warnings():
         for status, answer in association.send_c_find(asked, _FIND):
             if _code(status, peer) in _PENDING and answer is not None:
-                header = Header(answer)
-                found.append(
-                    RemoteStudy(
-                        study=header.text("StudyInstanceUID"),
-                        patient=header.text("PatientID"),
-                        accession=header.text("AccessionNumber"),
-                        date=header.text("StudyDate"),
-                        description=header.text("StudyDescription"),
-                        modalities=header.texts("ModalitiesInStudy"),
-                    )
-                )
-    return tuple(sorted(found, key=lambda each: each.date, reverse=True))
+                found.append(remote_study(answer))
+    return newest_first(found)
 
 
 def get_study(peer: Peer, study: str, spool: Spool) -> Transfer:
