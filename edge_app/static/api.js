@@ -14,7 +14,7 @@ export class Problem extends Error {
   }
 }
 
-async function ask(path, options = {}) {
+async function answer(path, options = {}) {
   let response;
   try {
     response = await fetch(path, options);
@@ -22,29 +22,41 @@ async function ask(path, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ what: "The server does not answer", remedy: "Start it again with edge-retrieve serve" }, 0);
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
   throw new Problem(body, response.status);
 }
 
+async function ask(path, options) {
+  return (await answer(path, options)).json();
+}
+
+function send(path, body, signal) {
+  return ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal });
+}
+
+// The address of a query image: { kind: "study" | "upload", id }.
+const below = ({ kind, id }) => `api/${kind === "study" ? "studies" : "uploads"}/${encodeURIComponent(id)}`;
+
 export const archive = () => ask("api/archive");
 export const regions = () => ask("api/regions");
-export const study = (id) => ask(`api/studies/${encodeURIComponent(id)}`);
-export const studyImage = (id, side) => `api/studies/${encodeURIComponent(id)}/image.png${side ? `?side=${side}` : ""}`;
-export const upload = (id) => ask(`api/uploads/${encodeURIComponent(id)}`);
-export const uploadImage = (id) => `api/uploads/${encodeURIComponent(id)}/image.png`;
-
-export function studies({ search, limit, offset }, signal) {
-  return ask(`api/studies?${new URLSearchParams({ search, limit, offset })}`, { signal });
-}
+export const source = (one) => ask(below(one));
+export const study = (id) => source({ kind: "study", id });
+export const studyImage = (id, side) => `${below({ kind: "study", id })}/image.png?side=${side}`;
+export const picture = (one) => `${below(one)}/image.png`;
+export const meaning = (one) => ask(`${below(one)}/pixels.json`);
+export const values = async (one) => new Uint16Array(await (await answer(`${below(one)}/pixels`)).arrayBuffer());
+export const studies = (wanted, signal) => ask(`api/studies?${new URLSearchParams(wanted)}`, { signal });
+export const query = (body, signal) => send("api/query", body, signal);
+export const ground = (body, signal) => send("api/ground", body, signal);
+export const judge = (body) => send("api/feedback", body);
+export const judgements = (queryId) => ask(`api/feedback?${new URLSearchParams({ query_id: queryId, limit: 500 })}`);
+export const commit = (body) => send("api/reads", body);
+export const reveal = (read, signal) => send(`api/reads/${encodeURIComponent(read)}/reveal`, {}, signal);
+export const conclude = (read, body) => send(`api/reads/${encodeURIComponent(read)}/final`, body);
 
 export function encode(file) {
   const form = new FormData();
   form.append("image", file, file.name);
   return ask("api/encode", { method: "POST", body: form });
-}
-
-export function query(body, signal) {
-  const headers = { "content-type": "application/json" };
-  return ask("api/query", { method: "POST", headers, body: JSON.stringify(body), signal });
 }

@@ -1,116 +1,85 @@
 // The page: one question, one answer, one comparison.
 
 import * as api from "./api.js";
-import { Picker } from "./picker.js";
-import { fillReport } from "./report.js";
-import { Results, place, who } from "./results.js";
-import { Question, nudged } from "./state.js";
-import { Viewer } from "./viewer.js";
-import { Worklist } from "./worklist.js";
+import { nudged } from "./boxes.js";
+import { Comparison } from "./comparison.js";
+import { $, node, press, pressed } from "./dom.js";
+import { Feedback } from "./feedback.js";
+import { Filters } from "./filters.js";
+import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
+import { Picker } from "./picker.js";
+import { PRESETS } from "./presets.js";
+import { Priors } from "./priors.js";
+import { Query } from "./query.js";
+import { Reads } from "./reads.js";
+import { Results } from "./results.js";
+import { Question } from "./state.js";
+import { Tabs } from "./tabs.js";
+import { Viewer } from "./viewer.js";
+import { number } from "./words.js";
+import { Worklist } from "./worklist.js";
 
-const $ = (id) => document.getElementById(id);
 const question = new Question();
-let shown = null; // what is known of the query image: { width, height, boxes, … }
-let queryBoxes = []; // where the model saw the searched regions, after a search
-let held = null; // the drawn box that the arrow keys move
-let opened = null; // the hit side by side
-let searching = null;
-
+const onProblem = complain;
 const queryViewer = new Viewer($("query-viewer"), { markable: true, empty: "Choose a study on the left, or open an X-ray.\nWords alone can be searched, too." });
-const hitViewer = new Viewer($("hit-viewer"));
-const results = new Results({ list: $("hits"), status: $("status"), more: $("more"), onOpen: compare, onMore: () => search(true) });
-const picker = new Picker({ picker: $("picker"), chosen: $("chosen"), onToggle: toggle, onRemoveBox: removeBox, onHover: hoverRegion });
+const caseViewer = new Viewer($("hit-viewer"));
+const viewers = [queryViewer, caseViewer];
+const feedback = new Feedback({ onProblem });
+const tabs = new Tabs($("tabs"));
+const results = new Results({ list: $("hits"), status: $("status"), more: $("more"), none: $("none-similar"), onOpen: openHit, onMore: () => search(true), feedback });
+const priors = new Priors({ list: $("priors"), count: $("priors-count"), status: $("priors-status"), onOpen: openPrior, onProblem });
+const picker = new Picker({ onToggle: (region) => query.toggle(region), onRemoveBox: (key) => query.removeBox(key), onHover });
+const query = new Query({ question, viewer: queryViewer, picker, onChange: changed, onChoose, onProblem });
+const comparison = new Comparison({ queryViewer, caseViewer, query: () => query, onProblem });
+const filters = new Filters({ question, onChange: () => query.changed() });
+const heat = new Heat({ onProblem });
+const reads = new Reads({ onReveal: (result) => show(result), onProblem, onMode: () => results.clear("Search again.") });
 const worklist = new Worklist({
   list: $("studies"), search: $("study-search"), count: $("study-count"), label: $("page-label"), back: $("page-back"), next: $("page-next"),
-  onChoose: (id) => choose({ kind: "study", id }), onProblem: complain,
+  onChoose: (id) => choose({ kind: "study", id }), onProblem,
 });
+let searching = null;
 
 function complain(error) {
   if (error.name === "AbortError") return;
+  tabs.show("tab-cases");
   results.say(error instanceof api.Problem ? error.sentence : `This page failed: ${error.message}`, true);
 }
 
-function refresh() {
-  const boxes = [];
-  if (shown) {
-    for (const { region, box } of shown.boxes) boxes.push({ key: region, box, label: region, kind: question.selected.has(region) ? "selected" : "quiet" });
-    for (const { region, box } of queryBoxes) if (!question.selected.has(region)) boxes.push({ key: `searched ${region}`, box, label: region, kind: "match" });
-    question.drawn.forEach(({ key, box }, at) => boxes.push({ key, box, label: `box ${at + 1}`, kind: "drawn", held: key === held }));
-  }
-  queryViewer.setBoxes(boxes);
-  picker.show(question.selected, question.drawn);
-  $("search").disabled = question.empty;
-  $("add-box").disabled = !shown;
-  question.save();
-}
-
-function changed() {
-  queryBoxes = [];
-  results.setStale();
-  refresh();
-}
-
-async function choose(source, { keepMarks = false } = {}) {
-  question.source = source;
-  if (!keepMarks) {
-    question.drawn = [];
-    question.selected.clear();
-  }
-  held = null;
-  closeComparison();
-  try {
-    if (source.kind === "study") shown = await api.study(source.id);
-    if (question.source !== source) return;
-    const isStudy = source.kind === "study";
-    worklist.setCurrent(isStudy ? source.id : null);
-    $("query-title").textContent = [isStudy ? shown.patient : shown.file_name, who(shown), ...shown.flags].filter(Boolean).join(" · ");
-    fillReport($("query-report").querySelector(".text"), isStudy ? shown.report : "");
-    $("query-report").hidden = !isStudy;
-    $("query-report").open = false;
-    changed();
-    await queryViewer.load(isStudy ? api.studyImage(source.id) : api.uploadImage(source.id), shown.width, shown.height);
-    if (!keepMarks) results.clear("Mark the suspicious region, then search.");
-  } catch (error) {
-    question.source = null;
-    shown = null;
-    queryViewer.clear();
-    refresh();
-    complain(error);
-  }
-}
-
-async function upload(file) {
-  if (!file) return;
-  results.clear(`Reading ${file.name} …`);
-  try {
-    const read = await api.encode(file);
-    shown = read;
-    await choose({ kind: "upload", id: read.upload });
-  } catch (error) {
-    complain(error);
-  }
-}
-
-function toggle(region) {
-  question.toggle(region);
-  changed();
-}
-
-function removeBox(key) {
-  question.removeBox(key);
-  if (held === key) held = null;
-  changed();
-}
-
-function hoverRegion(name) {
+function onHover(name) {
   queryViewer.setHover(name);
   picker.setHover(name);
 }
 
-function addBox(box) {
-  held = question.addBox(box).key;
-  changed();
+// The question is another one than was answered.
+function changed() {
+  $("search").disabled = question.empty;
+  $("add-box").disabled = !query.shown;
+  results.setStale();
+  reads.close();
+}
+
+function choose(source, options) {
+  closeComparison();
+  showHeat(false);
+  return query.choose(source, options);
+}
+
+function onChoose(source, shown, keepMarks) {
+  const isStudy = source.kind === "study";
+  worklist.setCurrent(isStudy ? source.id : null);
+  priors.load(shown.patient, isStudy ? source.id : null);
+  tabs.show("tab-cases");
+  if (!keepMarks) results.clear("Mark the suspicious region, then search.");
+}
+
+function upload(file) {
+  if (!file) return;
+  closeComparison();
+  showHeat(false);
+  results.clear(`Reading ${file.name} …`);
+  query.upload(file);
 }
 
 async function search(next = false) {
@@ -118,15 +87,22 @@ async function search(next = false) {
   searching?.abort();
   searching = new AbortController();
   const { signal } = searching;
-  if (!next) results.say("Searching …");
+  tabs.show("tab-cases");
+  if (!next) {
+    closeComparison();
+    if (reads.on) {
+      results.clear("The cases are shown once your impression is kept.");
+      reads.open(question.body());
+      return;
+    }
+    results.say("Searching …");
+  }
   $("hits").setAttribute("aria-busy", "true");
   try {
     const result = await api.query({ ...question.body(), offset: next ? results.hits.length : 0 }, signal);
-    if (next) return results.add(result);
-    closeComparison();
-    queryBoxes = result.query_boxes;
-    results.show(result);
-    refresh();
+    if (!next) return show(result);
+    results.add(result);
+    feedback.load();
   } catch (error) {
     complain(error);
   } finally {
@@ -134,106 +110,107 @@ async function search(next = false) {
   }
 }
 
-async function compare(hit) {
-  opened = hit;
+function show(result) {
+  feedback.clear(result.query_id);
+  results.show(result);
+  query.setSearched(result.query_boxes);
+  feedback.load();
+}
+
+async function openHit(hit) {
   results.setCurrent(hit.study);
-  document.body.classList.add("comparing");
-  queryViewer.quietHidden = true;
-  const best = hit.regions[0];
-  $("hit-title").textContent = [`${hit.rank}`, best?.finding, best && place(best), hit.score.toFixed(3), hit.patient, who(hit)].filter(Boolean).join(" · ");
-  fillReport($("hit-report").querySelector(".text"), hit.report, hit.sentences);
-  $("hit-report").open = true;
-  $("hit-report").querySelector("mark")?.scrollIntoView({ block: "nearest" });
-  if (question.source?.kind === "study") $("query-report").open = true;
-  try {
-    await hitViewer.load(api.studyImage(hit.study), hit.width, hit.height);
-    if (opened !== hit) return;
-    hitViewer.setBoxes(hit.regions.filter((match) => match.box).map((match) => ({
-      key: match.region, box: match.box, kind: "match", label: [match.region, match.finding].filter(Boolean).join(" · "),
-    })));
-  } catch (error) {
-    complain(error);
-  }
+  priors.setCurrent(null);
+  await comparison.openHit(hit);
+  if (pressed($("toggle-heat"))) showHeat(true);
+}
+
+async function openPrior(study) {
+  priors.setCurrent(study.study);
+  results.setCurrent(null);
+  await comparison.openPrior(study);
+  if (pressed($("toggle-heat"))) showHeat(true);
 }
 
 function step(by) {
   const { hits } = results;
   if (!hits.length) return;
-  const at = opened ? hits.indexOf(opened) + by : 0;
-  compare(hits[Math.min(hits.length - 1, Math.max(0, at))]);
+  tabs.show("tab-cases");
+  const at = hits.findIndex((hit) => hit.study === comparison.opened);
+  openHit(hits[Math.min(hits.length - 1, Math.max(0, at + (at < 0 ? Math.max(0, by) : by)))]);
 }
 
 function closeComparison() {
-  opened = null;
   results.setCurrent(null);
-  document.body.classList.remove("comparing");
-  queryViewer.quietHidden = false;
-  queryViewer.draw();
-  hitViewer.clear();
+  priors.setCurrent(null);
+  comparison.close();
+}
+
+// Where the words are, on whatever is shown; without words, those of the open case that matched.
+function showHeat(on) {
+  const phrase = question.text.trim() || results.hits.find((hit) => hit.study === comparison.opened)?.sentences[0] || "";
+  heat.clear(...viewers);
+  if (on && !phrase) results.say("Write the words to look for, then show where they are.");
+  press($("toggle-heat"), on && Boolean(phrase));
+  if (!on || !phrase) return;
+  if (query.source) heat.show(queryViewer, query.source, phrase);
+  if (comparison.opened) heat.show(caseViewer, { kind: "study", id: comparison.opened }, phrase);
 }
 
 function setTool(tool) {
-  for (const button of document.querySelectorAll("[data-tool]:not(.viewer)")) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
-  queryViewer.setTool(tool);
-  hitViewer.setTool(tool);
+  for (const button of document.querySelectorAll("button[data-tool]")) press(button, button.dataset.tool === tool);
+  for (const viewer of viewers) viewer.setTool(tool);
 }
 
-function press(id, apply) {
-  const on = $(id).getAttribute("aria-pressed") !== "true";
-  $(id).setAttribute("aria-pressed", String(on));
-  apply(on);
-}
+// Both pictures where they are linked, else the query's.
+const change = (what) => queryViewer.change(what);
 
 const actions = {
   setTool,
   step,
   search: () => search(),
   close: closeComparison,
-  zoom: (factor) => queryViewer.zoom(factor),
-  reset() {
-    queryViewer.reset();
-    hitViewer.reset();
-    $("toggle-invert").setAttribute("aria-pressed", "false");
+  zoom: (zoom) => change({ zoom }),
+  turn: () => change({ turn: true }),
+  mirror: () => change({ mirror: true }),
+  preset: (at) => {
+    $("preset").value = PRESETS[at].name;
+    change({ preset: PRESETS[at].name });
   },
-  invert: () => press("toggle-invert", (invert) => [queryViewer, hitViewer].forEach((viewer) => viewer.setWindow({ invert }))),
-  regions: () => press("toggle-regions", (on) => {
-    queryViewer.showRegions = on;
+  reset() {
+    for (const viewer of viewers) viewer.apply({ reset: true });
+    press($("toggle-invert"), false);
+    $("preset").value = PRESETS[0].name;
+  },
+  invert() {
+    press($("toggle-invert"), !pressed($("toggle-invert")));
+    for (const viewer of viewers) viewer.apply({ invert: pressed($("toggle-invert")) });
+  },
+  regions() {
+    press($("toggle-regions"), !pressed($("toggle-regions")));
+    queryViewer.showRegions = pressed($("toggle-regions"));
     queryViewer.draw();
-  }),
+  },
   box() {
-    if (!shown) return;
-    const { width, height } = shown;
-    addBox([width * 0.4, height * 0.4, width * 0.6, height * 0.6]);
+    query.addBoxInTheMiddle();
     $("query-viewer").focus();
   },
-  removeHeld: () => held && removeBox(held),
-  nudge(dx, dy, resize) {
-    const one = question.drawn.find((box) => box.key === held);
-    if (!one) {
-      queryViewer.pan(-dx * 24, -dy * 24);
-      return;
-    }
-    one.box = nudged(one.box, dx, dy, shown, resize);
-    changed();
+  heat: () => showHeat(!pressed($("toggle-heat"))),
+  link: () => comparison.opened && $("toggle-link").click(),
+  judge: (verdict) => comparison.opened && feedback.judge(comparison.opened, verdict),
+  removeHeld: () => query.held && query.removeBox(query.held),
+  nudge(target, dx, dy, resize) {
+    const one = target === queryViewer.root && query.heldBox;
+    if (one) query.changeBox(one.key, nudged(one.box, dx, dy, query.shown, resize));
+    else viewers.find((viewer) => viewer.root === target).change({ pan: [-dx * 24, -dy * 24] });
   },
 };
 
 function listen() {
-  queryViewer.addEventListener("pick", ({ detail }) => {
-    const key = detail.key.replace(/^searched /, "");
-    if (key.startsWith("drawn-")) {
-      held = held === key ? null : key;
-      refresh();
-    } else toggle(key);
-  });
-  queryViewer.addEventListener("draw", ({ detail }) => addBox(detail.box));
-  queryViewer.addEventListener("hover", ({ detail }) => picker.setHover(detail.key));
+  $("preset").append(...PRESETS.map(({ name, label }) => Object.assign(node("option", "", label), { value: name })));
+  $("preset").addEventListener("change", () => change({ preset: $("preset").value }));
   for (const button of document.querySelectorAll("button[data-tool]")) button.addEventListener("click", () => setTool(button.dataset.tool));
-  $("toggle-invert").addEventListener("click", actions.invert);
-  $("toggle-regions").addEventListener("click", actions.regions);
-  $("reset-view").addEventListener("click", actions.reset);
-  $("add-box").addEventListener("click", actions.box);
-  $("close-compare").addEventListener("click", closeComparison);
+  const clicks = { "toggle-invert": "invert", "toggle-regions": "regions", "reset-view": "reset", turn: "turn", mirror: "mirror", "add-box": "box", "toggle-heat": "heat", "close-compare": "close" };
+  for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", () => actions[action]());
   $("help-button").addEventListener("click", () => $("help").showModal());
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -241,11 +218,12 @@ function listen() {
   });
   $("text").addEventListener("input", () => {
     question.text = $("text").value;
-    changed();
+    showHeat(false);
+    query.changed();
   });
   $("k").addEventListener("change", () => {
     question.k = Number($("k").value);
-    changed();
+    query.changed();
   });
   $("file").addEventListener("change", () => {
     upload($("file").files[0]);
@@ -261,19 +239,15 @@ function listen() {
     $("drop").classList.remove("over");
     upload(event.dataTransfer.files[0]);
   });
-  bindKeys({ actions, focusSearch: () => $("study-search").focus(), focusText: () => $("text").focus(), help: $("help"), viewer: $("query-viewer") });
+  bindKeys({ actions, focus: { search: () => $("study-search").focus(), text: () => $("text").focus() }, help: $("help"), viewers: viewers.map((viewer) => viewer.root) });
 }
 
 async function describe() {
   const about = await api.archive();
   $("foot-model").textContent = `Model ${about.model.id} · ${about.model.training_data}`;
-  $("foot-archive").textContent = `Archive ${about.name} · ${about.studies.toLocaleString("en")} studies${about.synthetic ? " · synthetic phantoms, no patients" : ""}`;
-  $("foot-model").title = $("foot-model").textContent;
-  if (about.synthetic) {
-    const badge = $("badges").appendChild(document.createElement("span"));
-    badge.className = "badge";
-    badge.textContent = "Synthetic archive";
-  }
+  $("foot-archive").textContent = `Archive ${about.name} · ${number(about.studies)} studies${about.synthetic ? " · synthetic phantoms, no patients" : ""}`;
+  $("foot-model").title = `${$("foot-model").textContent} · bundle ${about.model.bundle}`;
+  if (about.synthetic) $("badges").append(node("span", "badge", "Synthetic archive"));
 }
 
 async function start() {
@@ -285,15 +259,12 @@ async function start() {
     question.restore(new Set(regions.map((one) => one.name)));
     $("text").value = question.text;
     $("k").value = String(question.k);
-    refresh();
-    await Promise.all([describe(), worklist.load(0)]);
-    if (question.source?.kind === "study") await choose(question.source, { keepMarks: true });
-    else if (question.source) {
-      shown = await api.upload(question.source.id);
-      await choose(question.source, { keepMarks: true });
-    }
+    filters.show();
+    query.refresh();
+    changed();
+    await Promise.all([describe(), worklist.load(0), question.source && choose(question.source, { keepMarks: true })]);
   } catch (error) {
-    question.source = null;
+    query.forget();
     complain(error);
   }
   document.body.dataset.ready = "true";

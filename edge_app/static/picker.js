@@ -1,20 +1,32 @@
-// The 29 regions as keys, the patient's right on the left as on the image; and what is chosen so far.
+// Where to look: the 29 regions on a drawing of the chest or as a list, and what is chosen so far.
 
-import { node } from "./results.js";
+import { BodyMap } from "./bodymap.js";
+import { $, node, press } from "./dom.js";
+import { percent } from "./words.js";
 
 const SIDES = [["right", "Patient’s right"], ["midline", "Midline"], ["left", "Patient’s left"]];
 
 export class Picker {
-  constructor({ picker, chosen, onToggle, onRemoveBox, onHover }) {
-    Object.assign(this, { picker, chosen, onToggle, onRemoveBox, onHover });
+  constructor({ onToggle, onRemoveBox, onHover }) {
+    Object.assign(this, { onToggle, onRemoveBox, onHover });
+    this.list = $("region-list");
+    this.map = new BodyMap($("body-map"), { onToggle, onHover });
     this.buttons = new Map();
+    this.scores = new Map();
+    for (const name of ["map", "list"]) $(`show-${name}`).addEventListener("click", () => this.#showAs(name));
+  }
+
+  #showAs(name) {
+    for (const other of ["map", "list"]) press($(`show-${other}`), other === name);
+    $("body-map").hidden = name !== "map";
+    this.list.hidden = name !== "list";
   }
 
   fill(regions) {
     for (const [side, title] of SIDES) {
-      const column = this.picker.appendChild(node("div", "side"));
-      column.append(node("span", "", title));
-      const keys = column.appendChild(node("div", "keys"));
+      const group = this.list.appendChild(node("div", "side"));
+      group.append(node("span", "", title));
+      const keys = group.appendChild(node("div", "keys"));
       for (const region of regions.filter((one) => one.laterality === side)) keys.append(this.#key(region, side));
     }
   }
@@ -23,31 +35,45 @@ export class Picker {
     const short = region.name.startsWith(`${side} `) ? region.name.slice(side.length + 1) : region.name;
     const button = node("button", "", short.replace("lung zone", "zone").replace("hilar structures", "hilum"));
     button.type = "button";
-    button.title = region.name;
     button.setAttribute("aria-label", region.name);
-    button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => this.onToggle(region.name));
-    button.addEventListener("pointerenter", () => this.onHover(region.name));
-    button.addEventListener("pointerleave", () => this.onHover(undefined));
+    for (const begin of ["pointerenter", "focus"]) button.addEventListener(begin, () => this.onHover(region.name));
+    for (const end of ["pointerleave", "blur"]) button.addEventListener(end, () => this.onHover(undefined));
     this.buttons.set(region.name, button);
     return button;
   }
 
+  // How sure the model is of each region's place on the query image.
+  setScores(boxes) {
+    this.scores = new Map(boxes.map(({ region, score }) => [region, score]));
+    this.#caption(undefined);
+  }
+
   setHover(name) {
     for (const [region, button] of this.buttons) button.classList.toggle("hover", region === name);
+    this.map.setHover(name);
+    this.#caption(name);
   }
 
-  show(selected, drawn) {
-    for (const [region, button] of this.buttons) button.setAttribute("aria-pressed", String(selected.has(region)));
+  #caption(name) {
+    const score = this.scores.get(name);
+    const sure = score === undefined ? "" : ` · found with ${percent(score)}`;
+    $("region-name").textContent = name ? `${name}${sure}` : "Click one or more regions";
+    $("region-name").classList.toggle("on", Boolean(name));
+  }
+
+  show(selected, drawn, held) {
+    for (const [region, button] of this.buttons) press(button, selected.has(region));
+    this.map.show(selected);
     const items = [...selected].map((name) => this.#chip(name, () => this.onToggle(name)));
-    drawn.forEach((box, at) => items.push(this.#chip(`box ${at + 1}`, () => this.onRemoveBox(box.key))));
-    if (!items.length) items.push(node("li", "none", "No region chosen: the whole image is compared. Click a region, or drag a box on the X-ray."));
-    this.chosen.replaceChildren(...items);
+    drawn.forEach((box, at) => items.push(this.#chip(`box ${at + 1}`, () => this.onRemoveBox(box.key), box.key === held)));
+    if (!items.length) items.push(node("li", "none", "Whole image. Click a region, or drag a box on the X-ray."));
+    $("chosen").replaceChildren(...items);
   }
 
-  #chip(text, remove) {
+  #chip(text, remove, held = false) {
     const item = node("li");
-    const button = item.appendChild(node("button", "", text));
+    const button = item.appendChild(node("button", held ? "held" : "", text));
     button.type = "button";
     button.setAttribute("aria-label", `Remove ${text}`);
     button.addEventListener("click", remove);

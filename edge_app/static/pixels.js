@@ -1,38 +1,83 @@
-// Grey levels: window, level and inversion through a table of 256 entries.
+// Grey levels: 16-bit values, and a table that makes window, level and inversion of them.
 
-export const NEUTRAL = Object.freeze({ width: 255, level: 127.5, invert: false });
+import { picture } from "./api.js";
 
-export function table({ width, level, invert }) {
-  const values = new Uint8ClampedArray(256);
-  for (let grey = 0; grey < 256; grey += 1) {
-    const shown = ((grey - level) / Math.max(width, 1) + 0.5) * 255;
-    values[grey] = invert ? 255 - Math.min(255, Math.max(0, shown)) : shown;
-  }
-  return values;
+export const WHITE = 65535;
+export const NEUTRAL = Object.freeze({ width: WHITE, level: WHITE / 2, invert: false });
+
+const TABLE = new Uint32Array(WHITE + 1);
+// One 32-bit word a pixel is the fastest way to fill a canvas; its bytes lie in the machine's order.
+const LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+const SPREAD = LITTLE ? 0x010101 : 0x01010100;
+const OPAQUE = LITTLE ? 0xff000000 : 0xff;
+
+// What a stored value is shown as, 0 to 255.
+export function shownAs(value, { width, level, invert }) {
+  const shown = Math.round(Math.min(1, Math.max(0, (value - level) / Math.max(width, 1) + 0.5)) * 255);
+  return invert ? 255 - shown : shown;
+}
+
+function fillTable(windowing) {
+  for (let value = 0; value <= WHITE; value += 1) TABLE[value] = (shownAs(value, windowing) * SPREAD + OPAQUE) >>> 0;
+  return TABLE;
 }
 
 export class GreyImage {
-  constructor(picture) {
+  // `values` are 16-bit, row by row.
+  constructor(values, width, height) {
+    Object.assign(this, { values, width, height });
     this.canvas = document.createElement("canvas");
-    this.canvas.width = picture.naturalWidth;
-    this.canvas.height = picture.naturalHeight;
-    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
-    this.context.drawImage(picture, 0, 0);
-    this.stored = this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
-    this.shown = this.context.createImageData(this.canvas.width, this.canvas.height);
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.context = this.canvas.getContext("2d");
+    this.shown = this.context.createImageData(width, height);
+    this.words = new Uint32Array(this.shown.data.buffer);
+  }
+
+  static fromServer(source) {
+    return GreyImage.fromPicture(picture(source));
+  }
+
+  // Of an 8-bit picture.
+  static async fromPicture(url) {
+    const loaded = new Image();
+    loaded.src = url;
+    await loaded.decode();
+    const { naturalWidth: width, naturalHeight: height } = loaded;
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(loaded, 0, 0);
+    const bytes = context.getImageData(0, 0, width, height).data;
+    const values = new Uint16Array(width * height);
+    for (let at = 0; at < values.length; at += 1) values[at] = bytes[at * 4] * 257;
+    return new GreyImage(values, width, height);
   }
 
   apply(windowing) {
-    const values = table(windowing);
-    const from = this.stored.data;
-    const to = this.shown.data;
-    for (let index = 0; index < from.length; index += 4) {
-      const value = values[from[index]];
-      to[index] = value;
-      to[index + 1] = value;
-      to[index + 2] = value;
-      to[index + 3] = 255;
-    }
+    const table = fillTable(windowing);
+    const { values, words } = this;
+    for (let at = 0; at < values.length; at += 1) words[at] = table[values[at]];
     this.context.putImageData(this.shown, 0, 0);
+  }
+
+  // Values at parts (0 to 1) of the image's grey levels, inside a box of parts of its width and height.
+  quantiles(parts, [x1, y1, x2, y2] = [0, 0, 1, 1]) {
+    const bins = new Uint32Array(1024);
+    const step = Math.max(1, Math.floor(Math.sqrt((this.width * this.height) / 500_000)));
+    const end = (part, length) => Math.max(1, Math.round(part * length));
+    let total = 0;
+    for (let y = Math.floor(y1 * this.height); y < end(y2, this.height); y += step) {
+      for (let x = Math.floor(x1 * this.width); x < end(x2, this.width); x += step) {
+        bins[this.values[y * this.width + x] >> 6] += 1;
+        total += 1;
+      }
+    }
+    return parts.map((part) => {
+      let seen = 0;
+      const bin = bins.findIndex((size) => (seen += size) >= part * total);
+      return ((bin < 0 ? 1023 : bin) + 0.5) * 64;
+    });
   }
 }

@@ -1,5 +1,9 @@
 // The question on the page. Kept in the address after '#', so that a reload loses nothing and nothing leaves the page.
 
+const LISTS = ["findings", "sexes", "views"];
+const SCALARS = ["age_from", "age_to", "date_from", "date_to"];
+const COMBINE = "weighted"; // the server's default
+
 export class Question {
   constructor() {
     this.source = null; // { kind: "study" | "upload", id }
@@ -7,6 +11,9 @@ export class Question {
     this.drawn = []; // { key, box }
     this.text = "";
     this.k = 10;
+    this.combine = COMBINE;
+    this.onePerPatient = false;
+    this.filters = {}; // as the server takes them, texts but for the lists
     this.counter = 0;
   }
 
@@ -21,6 +28,10 @@ export class Question {
     return made;
   }
 
+  changeBox(key, box) {
+    this.drawn = this.drawn.map((one) => (one.key === key ? { key, box } : one));
+  }
+
   removeBox(key) {
     this.drawn = this.drawn.filter((one) => one.key !== key);
   }
@@ -29,10 +40,25 @@ export class Question {
     return !this.source && !this.text.trim();
   }
 
+  get places() {
+    return this.selected.size + this.drawn.length;
+  }
+
+  // How many restrictions are set.
+  get filterCount() {
+    return LISTS.filter((name) => this.filters[name]?.length).length + SCALARS.filter((name) => this.filters[name]).length + this.onePerPatient;
+  }
+
   body() {
     const body = { regions: [...this.selected], boxes: this.drawn.map((one) => one.box), k: this.k };
     if (this.source) body[this.source.kind] = this.source.id;
     if (this.text.trim()) body.text = this.text.trim();
+    if (this.combine !== COMBINE) body.combine = this.combine;
+    if (this.onePerPatient) body.one_per_patient = true;
+    const filters = {};
+    for (const name of LISTS) if (this.filters[name]?.length) filters[name] = this.filters[name];
+    for (const name of SCALARS) if (this.filters[name]) filters[name] = name.startsWith("age") ? Number(this.filters[name]) : this.filters[name];
+    if (Object.keys(filters).length) body.filters = filters;
     return body;
   }
 
@@ -43,6 +69,10 @@ export class Question {
     for (const { box } of this.drawn) parts.append("box", box.map((value) => Math.round(value * 10) / 10).join(","));
     if (this.text.trim()) parts.set("text", this.text.trim());
     if (this.k !== 10) parts.set("k", this.k);
+    if (this.combine !== COMBINE) parts.set("combine", this.combine);
+    if (this.onePerPatient) parts.set("one_per_patient", "true");
+    for (const name of LISTS) for (const value of this.filters[name] || []) parts.append(name, value);
+    for (const name of SCALARS) if (this.filters[name]) parts.set(name, this.filters[name]);
     history.replaceState(null, "", `#${parts}`);
   }
 
@@ -56,16 +86,9 @@ export class Question {
     }
     this.text = parts.get("text") || "";
     if ([5, 10, 20].includes(Number(parts.get("k")))) this.k = Number(parts.get("k"));
+    if (["any", "all"].includes(parts.get("combine"))) this.combine = parts.get("combine");
+    this.onePerPatient = parts.get("one_per_patient") === "true";
+    for (const name of LISTS) if (parts.has(name)) this.filters[name] = parts.getAll(name);
+    for (const name of SCALARS) if (parts.has(name)) this.filters[name] = parts.get(name);
   }
-}
-
-// A box moved (or its lower right corner moved) by a hundredth of the image, kept inside it.
-export function nudged([x1, y1, x2, y2], dx, dy, { width, height }, resize) {
-  const by = Math.max(width, height) / 100;
-  const right = Math.min(width, x2 + dx * by);
-  const bottom = Math.min(height, y2 + dy * by);
-  if (resize) return [x1, y1, Math.max(x1 + by, right), Math.max(y1 + by, bottom)];
-  const moveX = Math.max(-x1, right - x2);
-  const moveY = Math.max(-y1, bottom - y2);
-  return [x1 + moveX, y1 + moveY, x2 + moveX, y2 + moveY];
 }

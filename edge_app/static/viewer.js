@@ -1,63 +1,64 @@
-// One X-ray: zoom, pan, window, and an overlay of boxes that can be clicked and drawn.
-// Coordinates outside this file are pixels of the image as displayed.
+// One X-ray: grey levels, place in the frame, an overlay of boxes, and heat where a phrase is.
+// Boxes are in pixels of the image as displayed by the server.
 
-import { GreyImage, NEUTRAL } from "./pixels.js";
-import { render, smallestAt } from "./overlay.js";
-
-const CLICK_SLACK = 4;
-const SMALLEST_BOX = 4;
+import { drawn, node } from "./dom.js";
+import { Gestures } from "./gestures.js";
+import { render } from "./overlay.js";
+import { NEUTRAL, WHITE } from "./pixels.js";
+import { presetWindow } from "./presets.js";
+import { View } from "./view.js";
 
 export class Viewer extends EventTarget {
   constructor(root, { markable = false, empty = "" } = {}) {
     super();
-    this.root = root;
-    this.markable = markable;
-    this.canvas = root.appendChild(document.createElement("canvas"));
-    this.svg = root.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
-    this.svg.setAttribute("aria-hidden", "true");
-    this.right = this.#label("side-mark right", "R");
-    this.left = this.#label("side-mark left", "L");
-    this.readout = this.#label("corner br", "");
-    this.note = this.#label("corner bl", "");
-    this.empty = this.#label("empty", empty);
+    Object.assign(this, { root, markable });
+    this.canvas = root.appendChild(node("canvas"));
+    this.svg = root.appendChild(drawn("svg", { "aria-hidden": "true" }));
+    this.marks = ["R", "L"].map((letter) => root.appendChild(node("div", "side-mark", letter)));
+    this.readout = root.appendChild(node("div", "corner br"));
+    this.note = root.appendChild(node("div", "corner bl"));
+    this.empty = root.appendChild(node("div", "empty", empty));
     this.boxes = [];
     this.showRegions = true;
     this.quietHidden = false;
     this.tool = "mark";
     this.windowing = { ...NEUTRAL };
-    this.view = { scale: 1, x: 0, y: 0 };
+    this.view = new View();
     this.image = null;
-    this.#listen();
+    this.gestures = new Gestures(this, root);
     new ResizeObserver(() => this.#resize()).observe(root);
     this.#chrome();
   }
 
-  #label(classes, text) {
-    const node = this.root.appendChild(document.createElement("div"));
-    node.className = classes;
-    node.textContent = text;
-    return node;
-  }
-
-  async load(url, width, height, note = "") {
-    const picture = new Image();
-    picture.src = url;
-    this.wanted = url;
-    await picture.decode();
-    if (this.wanted !== url) return; // a later choice overtook this one
-    this.image = new GreyImage(picture);
-    this.size = { width, height };
-    this.note.textContent = note;
-    this.windowing = { ...NEUTRAL, invert: this.windowing.invert };
-    this.image.apply(this.windowing);
-    this.fit();
+  // Show pictures of one X-ray as they come, the quick one first. Each is a promise of a `GreyImage`.
+  async load(pictures, size, note = "") {
+    const wanted = (this.wanted = {});
+    this.heat = null;
+    let first = true;
+    for (const coming of pictures) {
+      const image = await coming;
+      if (this.wanted !== wanted) return; // a later choice overtook this one
+      this.image = image;
+      this.note.textContent = note;
+      if (first) {
+        this.windowing = { ...NEUTRAL, invert: this.windowing.invert };
+        this.view.size = size;
+        this.view.reset();
+      }
+      first = false;
+      this.image.apply(this.windowing);
+      this.draw();
+    }
   }
 
   clear() {
-    this.wanted = null;
-    this.image = null;
+    this.wanted = this.image = this.heat = null;
     this.boxes = [];
     this.draw();
+  }
+
+  get held() {
+    return this.boxes.find((item) => item.held) || null;
   }
 
   setTool(tool) {
@@ -70,46 +71,68 @@ export class Viewer extends EventTarget {
     this.draw();
   }
 
+  // A phrase's places: { picture, boxes }, or null for none.
+  setHeat(heat) {
+    this.heat = heat;
+    this.draw();
+  }
+
+  // A box that is being drawn, or that the box with this key would become.
+  preview(box, key) {
+    this.dragging = box && { box, key };
+    this.draw();
+  }
+
   setHover(key) {
     this.hover = key;
     this.draw();
   }
 
-  setWindow(change) {
-    this.windowing = { ...this.windowing, ...change };
-    if (this.image) this.image.apply(this.windowing);
+  hoverOver(key) {
+    if (key === this.hover) return;
+    this.setHover(key);
+    this.tell("hover", { key });
+  }
+
+  // A point of the image that the pointer is at, here or in a linked viewer; null for none.
+  point(at) {
+    this.tell("point", { at });
+  }
+
+  setCursor(at) {
+    this.cursor = at;
     this.draw();
   }
 
-  reset() {
-    this.setWindow({ ...NEUTRAL });
-    this.fit();
-  }
-
-  fit() {
+  // Change what is seen, and tell it, so that a linked viewer can follow.
+  change(what) {
     if (!this.image) return;
-    const { clientWidth, clientHeight } = this.root;
-    const scale = Math.min(clientWidth / this.size.width, clientHeight / this.size.height) * 0.98;
-    this.fitScale = scale;
-    this.view = { scale, x: (clientWidth - this.size.width * scale) / 2, y: (clientHeight - this.size.height * scale) / 2 };
-    this.draw();
+    const at = what.zoom ? this.view.toImage(...(what.at || [this.view.frame.width / 2, this.view.frame.height / 2])) : null;
+    this.apply({ ...what, at });
+    this.tell("change", { ...what, at });
   }
 
-  zoom(factor, x = this.root.clientWidth / 2, y = this.root.clientHeight / 2) {
+  apply({ zoom, at, pan, turn, mirror, fit, reset, widen, lift, invert, preset, box }) {
     if (!this.image) return;
-    const scale = Math.min(this.fitScale * 16, Math.max(this.fitScale * 0.5, this.view.scale * factor));
-    const ratio = scale / this.view.scale;
-    this.view = { scale, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio };
+    const { view, windowing } = this;
+    if (zoom) view.zoom(zoom, ...view.toFrame(...at));
+    if (pan) view.pan(...pan);
+    if (turn) view.turn();
+    if (mirror) view.mirror();
+    if (fit) view.fit();
+    if (reset) view.reset();
+    let next = reset ? NEUTRAL : windowing;
+    if (widen !== undefined) {
+      const width = Math.min(WHITE * 4, Math.max(128, windowing.width * (1 + widen / 250)));
+      next = { ...windowing, width, level: windowing.level + (lift / 600) * WHITE };
+    }
+    if (invert !== undefined) next = { ...windowing, invert };
+    if (preset) next = { ...windowing, ...presetWindow(preset, this.image, box || this.presetBox) };
+    if (next !== windowing) {
+      this.windowing = { ...next };
+      this.image.apply(this.windowing);
+    }
     this.draw();
-  }
-
-  pan(dx, dy) {
-    this.view = { ...this.view, x: this.view.x + dx, y: this.view.y + dy };
-    this.draw();
-  }
-
-  toImage(x, y) {
-    return [(x - this.view.x) / this.view.scale, (y - this.view.y) / this.view.scale];
   }
 
   draw() {
@@ -129,125 +152,72 @@ export class Viewer extends EventTarget {
       this.svg.replaceChildren();
       return;
     }
-    const { scale, x, y } = this.view;
     const ratio = window.devicePixelRatio || 1;
+    context.setTransform(...this.view.matrix.map((part) => part * ratio));
     context.imageSmoothingQuality = "high";
-    context.drawImage(this.image.canvas, x * ratio, y * ratio, this.size.width * scale * ratio, this.size.height * scale * ratio);
-    const boxes = this.boxes.map((item) => ({ ...item, hover: this.hover !== undefined && item.key === this.hover }));
-    if (this.drag?.box) boxes.push({ key: "dragging", box: this.drag.box, kind: "drawn" });
-    const showQuiet = this.showRegions && !this.quietHidden;
-    render(this.svg, boxes, (px, py) => [px * scale + x, py * scale + y], { showQuiet, width: this.root.clientWidth });
+    const { width, height } = this.view.size;
+    context.drawImage(this.image.canvas, 0, 0, width, height);
+    if (this.heat?.picture) context.drawImage(this.heat.picture, 0, 0, width, height);
+    render(this.svg, this.#items(), this.view.frame);
+    if (this.cursor) {
+      const [x, y] = this.view.toFrame(...this.cursor);
+      this.svg.append(drawn("path", { class: "cursor", d: `M${x - 9} ${y}h6m6 0h6M${x} ${y - 9}v6m0 6v6` }));
+    }
   }
 
-  // The patient's right is on the image's left. The letters stand beside the image, or at the frame's edge.
+  // The boxes to be seen, in the frame.
+  #items() {
+    const { dragging } = this;
+    const items = [];
+    for (const item of [...this.boxes, ...(this.heat?.boxes || [])]) {
+      const hover = this.hover !== undefined && item.key === this.hover;
+      if (item.kind === "quiet" && !hover && (!this.showRegions || this.quietHidden)) continue;
+      const box = dragging?.key === item.key ? dragging.box : item.box;
+      items.push({ ...item, hover, box: this.view.boxToFrame(box) });
+    }
+    if (dragging && !dragging.key) items.push({ kind: "drawn", box: this.view.boxToFrame(dragging.box) });
+    return items;
+  }
+
+  // The patient's right is on the image's left, wherever that lies after turning and mirroring.
   #placeSides() {
-    const end = this.view.x + this.size.width * this.view.scale;
-    this.right.style.setProperty("--at", `${Math.max(0, this.view.x - 28)}px`);
-    this.left.style.setProperty("--at", `${Math.min(this.root.clientWidth - 26, end + 2)}px`);
+    const { view } = this;
+    const { width, height } = view.size;
+    const off = 16 / view.scale;
+    this.marks.forEach((mark, at) => {
+      const [x, y] = view.toFrame(at ? width + off : -off, height / 2);
+      mark.style.left = `${Math.min(view.frame.width - 14, Math.max(14, x))}px`;
+      mark.style.top = `${Math.min(view.frame.height - 14, Math.max(14, y))}px`;
+    });
   }
 
   #chrome() {
     const shown = Boolean(this.image);
     this.empty.hidden = shown;
-    for (const node of [this.right, this.left, this.readout, this.note]) node.hidden = !shown;
+    for (const label of [...this.marks, this.readout, this.note]) label.hidden = !shown;
     if (!shown) return;
     this.#placeSides();
     const { width, level, invert } = this.windowing;
-    this.readout.textContent = `W ${Math.round(width)}  L ${Math.round(level)}${invert ? "  inverted" : ""}\n${Math.round((this.view.scale / this.fitScale) * 100)} %`;
+    const turned = [this.view.flipped ? "mirrored" : "", this.view.turns ? `${this.view.turns * 90}°` : "", invert ? "inverted" : ""];
+    const first = [`W ${Math.round(width)}  L ${Math.round(level)}`, ...turned].filter(Boolean).join("  ");
+    this.readout.textContent = `${first}\n${Math.round(this.view.zoomed * 100)} %`;
   }
 
   #resize() {
     const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(this.root.clientWidth * ratio);
-    const height = Math.round(this.root.clientHeight * ratio);
+    const { clientWidth, clientHeight } = this.root;
+    const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
     if (!width || !height || (this.canvas.width === width && this.canvas.height === height)) return;
     this.canvas.width = width;
     this.canvas.height = height;
-    if (this.image) this.fit();
+    this.view.frame = { width: clientWidth, height: clientHeight };
+    if (this.image) this.view.fit();
     if (this.pending) cancelAnimationFrame(this.pending);
     this.pending = 0;
     this.#paint();
   }
 
-  #listen() {
-    const { root } = this;
-    root.addEventListener("contextmenu", (event) => event.preventDefault());
-    root.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(-event.deltaY * 0.0015), ...this.#point(event));
-    }, { passive: false });
-    root.addEventListener("dblclick", () => this.tool !== "mark" && this.fit());
-    root.addEventListener("pointerdown", (event) => this.#press(event));
-    root.addEventListener("pointermove", (event) => this.#move(event));
-    root.addEventListener("pointerup", (event) => this.#release(event));
-    root.addEventListener("pointercancel", () => this.#abandon());
-    root.addEventListener("pointerleave", () => this.drag || this.#hoverOver(undefined));
-  }
-
-  #point(event) {
-    const frame = this.root.getBoundingClientRect();
-    return [event.clientX - frame.left, event.clientY - frame.top];
-  }
-
-  #press(event) {
-    if (!this.image) return;
-    const byButton = { 1: "pan", 2: "window" }[event.button];
-    const mode = byButton || (this.tool === "mark" && !this.markable ? "pan" : this.tool);
-    this.root.setPointerCapture(event.pointerId);
-    this.drag = { mode, start: this.#point(event), last: this.#point(event) };
-    if (event.button === 1) event.preventDefault();
-  }
-
-  #move(event) {
-    if (!this.image) return;
-    const [x, y] = this.#point(event);
-    if (!this.drag) {
-      this.#hoverOver(this.markable ? smallestAt(this.boxes, ...this.toImage(x, y))?.key : undefined);
-      return;
-    }
-    const dx = x - this.drag.last[0];
-    const dy = y - this.drag.last[1];
-    this.drag.last = [x, y];
-    if (this.drag.mode === "pan") this.pan(dx, dy);
-    else if (this.drag.mode === "window") this.setWindow({ width: Math.min(1020, Math.max(2, this.windowing.width + dx)), level: this.windowing.level + dy * 0.5 });
-    else if (Math.hypot(x - this.drag.start[0], y - this.drag.start[1]) > CLICK_SLACK) {
-      this.drag.box = this.#clip(this.toImage(...this.drag.start), this.toImage(x, y));
-      this.draw();
-    }
-  }
-
-  #release(event) {
-    const { drag } = this;
-    this.drag = null;
-    if (!drag || drag.mode !== "mark") return;
-    if (drag.box) {
-      const [x1, y1, x2, y2] = drag.box;
-      if (x2 - x1 >= SMALLEST_BOX && y2 - y1 >= SMALLEST_BOX) this.#tell("draw", { box: drag.box });
-    } else {
-      const item = smallestAt(this.boxes, ...this.toImage(...this.#point(event)));
-      if (item) this.#tell("pick", { key: item.key });
-    }
-    this.draw();
-  }
-
-  #abandon() {
-    this.drag = null;
-    this.draw();
-  }
-
-  #hoverOver(key) {
-    if (key === this.hover) return;
-    this.setHover(key);
-    this.#tell("hover", { key });
-  }
-
-  #clip([ax, ay], [bx, by]) {
-    const inside = (value, limit) => Math.min(limit, Math.max(0, value));
-    const { width, height } = this.size;
-    return [inside(Math.min(ax, bx), width), inside(Math.min(ay, by), height), inside(Math.max(ax, bx), width), inside(Math.max(ay, by), height)];
-  }
-
-  #tell(type, detail) {
+  tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

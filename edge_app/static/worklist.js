@@ -1,22 +1,29 @@
-// The archive on the left: search, pages, choice of a query image.
+// The archive on the left, newest first: search, pages, choice of a query image.
 
 import * as api from "./api.js";
-import { node, who } from "./results.js";
+import { arrowsMoveFocus, node } from "./dom.js";
+import { count, number, who } from "./words.js";
 
 const PAGE = 50;
+const PAUSE = 200; // ms after the last key
 
 export class Worklist {
-  constructor({ list, search, count, label, back, next, onChoose, onProblem }) {
-    Object.assign(this, { list, search, count, label, back, next, onChoose, onProblem });
+  constructor({ list, search, count: total, label, back, next, onChoose, onProblem }) {
+    Object.assign(this, { list, search, total, label, back, next, onChoose, onProblem });
     this.offset = 0;
     let timer;
     search.addEventListener("input", () => {
       clearTimeout(timer);
-      timer = setTimeout(() => this.load(0), 200);
+      timer = setTimeout(() => this.load(0), PAUSE);
+    });
+    search.addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowDown") return;
+      event.preventDefault();
+      list.querySelector(".study")?.focus();
     });
     back.addEventListener("click", () => this.load(Math.max(0, this.offset - PAGE)));
     next.addEventListener("click", () => this.load(this.offset + PAGE));
-    list.addEventListener("keydown", (event) => this.#arrows(event));
+    arrowsMoveFocus(list, ".study");
   }
 
   async load(offset) {
@@ -42,8 +49,8 @@ export class Worklist {
   #show({ studies, total }) {
     this.list.replaceChildren(...studies.map((record) => this.#row(record)));
     this.list.scrollTop = 0;
-    this.count.textContent = `${total.toLocaleString("en")} ${total === 1 ? "study" : "studies"}`;
-    this.label.textContent = total ? `${this.offset + 1}–${this.offset + studies.length} of ${total.toLocaleString("en")}` : "Nothing found";
+    this.total.textContent = count(total, "study", "studies");
+    this.label.textContent = total ? `${number(this.offset + 1)}–${number(this.offset + studies.length)} of ${number(total)}` : "Nothing found";
     this.back.disabled = this.offset === 0;
     this.next.disabled = this.offset + studies.length >= total;
     this.setCurrent(this.current);
@@ -60,21 +67,14 @@ export class Worklist {
     image.width = 52;
     image.height = 52;
     image.loading = "lazy";
+    image.decoding = "async";
     image.src = api.studyImage(record.study, 104);
     const text = button.appendChild(node("span"));
-    const head = text.appendChild(node("span", "who"));
+    const head = text.appendChild(node("span", "line"));
     head.append(node("b", "", record.patient), node("span", "", record.view === "UNKNOWN" ? "" : record.view));
     text.append(node("span", "what", who({ ...record, view: "" }) || record.study));
-    if (record.flags.length) text.append(node("span", "what", record.flags.join(", ")));
+    const rest = [record.accession, ...record.flags].filter(Boolean).join(" · ");
+    if (rest) text.append(node("span", "what", rest));
     return item;
-  }
-
-  #arrows(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const buttons = [...this.list.querySelectorAll(".study")];
-    const at = buttons.indexOf(document.activeElement);
-    if (!step || at < 0) return;
-    event.preventDefault();
-    buttons[Math.min(buttons.length - 1, Math.max(0, at + step))].focus();
   }
 }

@@ -1,0 +1,214 @@
+"""The page in a real browser, from a real server, with no way out of this machine."""
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.bundle import ScoreCalibration, ScoreCurve, Sides, Trust, calibrate_bundle
+
+HERE = Path(__file__).parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
+)  # fmt: skip
+SIDE = 64  # pixels of the archive's pictures
+
+
+@contextlib.contextmanager
+def _serving(workspace, **settings):
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(workspace, ServerSettings(**settings)), log_level="error", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}{settings.get('root_path', '')}/"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """A context manager that serves a workspace and gives the address."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def address(workspace):
+    with _serving(workspace) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (apt-get install chromium)")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Room:
+    """The page, and what a reader does on it."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+
+    def choose(self, nth=0):
+        self.page.click(f".study >> nth={nth}")
+        self.page.wait_for_selector("#query-viewer .corner.br:not([hidden])")
+
+    def point(self, x, y, viewer="#query-viewer"):
+        """Page coordinates of a point of an image of 64 x 64 pixels, fitted into its viewer."""
+        frame = self.page.locator(viewer).bounding_box()
+        scale = min(frame["width"], frame["height"]) / SIDE * 0.98
+        left = frame["x"] + (frame["width"] - SIDE * scale) / 2
+        top = frame["y"] + (frame["height"] - SIDE * scale) / 2
+        return left + x * scale, top + y * scale
+
+    def drag(self, start, end, viewer="#query-viewer"):
+        self.page.mouse.move(*self.point(*start, viewer))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.point(*end, viewer), steps=4)
+        self.page.mouse.up()
+
+    def click_at(self, x, y):
+        self.page.mouse.click(*self.point(x, y))
+
+    def region(self, name):
+        return self.page.locator(f".shape[data-region='{name}']")
+
+    def click_region(self, name, across, down):
+        """Click on the map, at parts of the width and height of a region's frame."""
+        frame = self.region(name).bounding_box()
+        self.page.mouse.click(frame["x"] + frame["width"] * across, frame["y"] + frame["height"] * down)
+
+    def pick(self, name):
+        """Choose a region in the list, which every region can be reached in."""
+        self.page.click("#show-list")
+        self.page.click(f"#region-list button[aria-label='{name}']")
+        self.page.click("#show-map")
+
+    def search(self):
+        self.page.click("#search")
+        self.page.wait_for_selector("#hits:not([aria-busy]) .hit")
+
+    def compare(self, nth=0):
+        self.page.click(f"#hits .hit .open >> nth={nth}")
+        self.page.wait_for_selector("#hit-viewer .corner.br:not([hidden])")
+
+    def first_study(self):
+        return self.page.locator(".study").first.get_attribute("data-study")
+
+    def chosen(self):
+        return self.page.locator("#chosen button").all_inner_texts()
+
+    def boxes(self):
+        """The drawn boxes as the address keeps them."""
+        texts = self.page.evaluate("new URLSearchParams(location.hash.slice(1)).getAll('box')")
+        return [[float(edge) for edge in text.split(",")] for text in texts]
+
+    def grey(self, x, y, viewer="#query-viewer"):
+        """The grey level painted at a point of the image, 0 to 255."""
+        across, down = self.point(x, y, viewer)
+        frame = self.page.locator(viewer).bounding_box()
+        pixel = """([selector, x, y]) => new Promise((done) => {
+          const context = document.querySelector(selector + " canvas").getContext("2d");
+          const look = () => done([...context.getImageData(x, y, 1, 1).data]);
+          requestAnimationFrame(() => requestAnimationFrame(look));
+        })"""
+        found = self.page.evaluate(pixel, [viewer, round(across - frame["x"]), round(down - frame["y"])])
+        return found[0]
+
+
+def _watched(page, address, troubles):
+    """Note on `troubles` every error, warning, failed request, and request that leaves this server."""
+    page.set_default_timeout(10_000)
+    page.on("pageerror", lambda error: troubles.append(f"page error: {error}"))
+
+    def failed(request):
+        # A reload aborts what is under way: that is no failure.
+        if "ERR_ABORTED" not in (request.failure or ""):
+            troubles.append(f"failed: {request.url}")
+
+    def said(message):
+        if message.type in ("error", "warning"):
+            troubles.append(message.text)
+
+    def asked(request):
+        if not request.url.startswith((address, "blob:", "data:")):
+            troubles.append(f"foreign: {request.url}")
+
+    page.on("requestfailed", failed)
+    page.on("console", said)
+    page.on("request", asked)
+
+
+@pytest.fixture
+def open_room(browser):
+    """Return a function that opens the page; at the end nothing may have gone wrong or moved by itself."""
+    troubles, pages = [], []
+
+    def enter(address, viewport=(1440, 900)):
+        context = browser.new_context(viewport={"width": viewport[0], "height": viewport[1]})
+        page = context.new_page()
+        _watched(page, address, troubles)
+        page.goto(address)
+        page.wait_for_selector("body[data-ready]")
+        pages.append(page)
+        return Room(page, address)
+
+    yield enter
+    for page in pages:
+        shift = page.evaluate((HERE / "layout_shift.js").read_text())
+        if shift["total"]:
+            troubles.append(f"the layout moved by {shift['total']}: {shift['sources']}")
+        page.context.close()
+    assert not troubles, troubles
+
+
+@pytest.fixture
+def room(open_room, address):
+    return open_room(address)
+
+
+@pytest.fixture
+def page(room):
+    return room.page
+
+
+@pytest.fixture(scope="session")
+def sure_address(toy, store_path, tmp_path_factory):
+    """Serve the same store with a bundle whose curves make a cosine of 1 a probability of 90 %."""
+    folder = shutil.copytree(toy.bundle.path, tmp_path_factory.mktemp("sure") / "model")
+    kinds = [(asked, searched, named) for asked in Sides for searched in Sides for named in (True, False)]
+    curves = tuple(ScoreCurve(*kind, 6, (-1.0, 1.0), (0.0, 0.9)) for kind in kinds)
+    calibrate_bundle(folder, ScoreCalibration("isotonic", "made up", 0.1, 10, curves))
+    with (
+        Workspace(store_path, folder, trust=Trust(allow_unsigned=True), abstain_below=0.85) as workspace,
+        _serving(workspace) as address,
+    ):
+        yield address
+
+
+@pytest.fixture(scope="session")
+def contrast():
+    """A script that finds the texts too faint to read."""
+    return (HERE / "contrast.js").read_text()
