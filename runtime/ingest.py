@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding, PreparedImage
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.index import Index
@@ -98,6 +99,7 @@ def ingest(
     reports: Path | None = None,
     progress: Progress | None = None,
     refresh_index: bool = True,
+    deidentifier: Deidentifier | None = None,
 ) -> IngestSummary:
     """Read images and their reports into a store.
 
@@ -119,6 +121,8 @@ def ingest(
     refresh_index : bool
         Write the index files anew at the end. Queries find what was committed without it, too; one who
         brings in a few images at a time leaves it to the retriever that serves them.
+    deidentifier : Deidentifier, optional
+        What every case passes before anything of it is stored; without one, cases are stored as they are.
 
     Raises
     ------
@@ -139,7 +143,7 @@ def ingest(
         )
     source = ReportSource(reports)
     files = list(find_inputs(paths))
-    loader = Loader(store, encoder, source)
+    loader = Loader(store, encoder, source, deidentifier)
     with _Run(store, encoder, loader) as run:
         for done, loaded in enumerate(loader.load_all(files)):
             if progress:
@@ -165,6 +169,7 @@ class _Pending:
     prepared: PreparedImage
     preview: bytes
     scale: GreyScale | None
+    source: str
 
 
 @dataclass
@@ -225,7 +230,9 @@ class _Run:
         study = (made_up and entry.study) or radiograph.study
         _, note = self._queue_report(study, entry.text)
         self._open.images.append(
-            _Pending(path, radiograph, entry, study, loaded.prepared, loaded.preview, loaded.scale)
+            _Pending(
+                path, radiograph, entry, study, loaded.prepared, loaded.preview, loaded.scale, loaded.source
+            )
         )
         doubts = [flag.value for flag in radiograph.flags]
         if Flag.LATERAL_VIEW in radiograph.flags:
@@ -304,7 +311,7 @@ def _new_image(item: _Pending, encoding: ImageEncoding | None) -> NewImage:
         age=entry.age if radiograph.age is None else radiograph.age,
         sop_instance=radiograph.sop_instance,
         pixels_sha256=radiograph.pixels_sha256,
-        source=str(item.path),
+        source=item.source,
         view=radiograph.view,
         width=item.prepared.width,
         height=item.prepared.height,

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder, PreparedImage
 from edge_retrieve.runtime.errors import ConfigError, PixelError
 from edge_retrieve.runtime.preprocess import load_radiograph
@@ -42,6 +43,8 @@ class Loaded:
         PNG of grey values; empty where `prepared` is None.
     scale : GreyScale or None
         What the grey values mean.
+    source : str
+        Where the store says the image comes from; empty where that might name somebody.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class Loaded:
     prepared: PreparedImage | None
     preview: bytes
     scale: GreyScale | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,18 @@ class Loader:
     encoder : Encoder
         Prepares the others.
     source : ReportSource
+    deidentifier : Deidentifier, optional
+        What every case passes; without one, cases are stored as they are.
     """
 
-    def __init__(self, store: Store, encoder: Encoder, source: ReportSource) -> None:
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        source: ReportSource,
+        deidentifier: Deidentifier | None = None,
+    ) -> None:
+        self._deidentifier = deidentifier
         self._store = store
         self._encoder = encoder
         self._source = source
@@ -105,12 +118,30 @@ class Loader:
             if entry is None or not entry.text:
                 # A file the sources know by its study alone: by then its view has been read already.
                 entry = self._source.for_study(radiograph.study) or entry or NOTHING
+            if self._deidentifier is not None:
+                radiograph, entry = self._clean(self._deidentifier, path, radiograph, entry)
         except (PixelError, ConfigError) as error:
             return Unusable(path, str(error))
         small = replace(radiograph, pixels=radiograph.pixels[:0, :0].copy(), grey=None)
         if not known_too and self._store.find_image(radiograph.sop_instance, radiograph.pixels_sha256):
-            return Loaded(path, small, entry, None, b"")
+            return Loaded(path, small, entry, None, b"", source=self._source_of(path))
         prepared = self._encoder.prepare(radiograph.pixels)
         assert radiograph.grey is not None  # as asked for
         picture = radiograph.grey.reduced(PREVIEW_SIDE)
-        return Loaded(path, small, entry, prepared, grey_png(picture), picture.scale)
+        return Loaded(
+            path, small, entry, prepared, grey_png(picture), picture.scale, source=self._source_of(path)
+        )
+
+    def _clean(
+        self, deidentifier: Deidentifier, path: Path, radiograph: Radiograph, entry: ReportEntry
+    ) -> tuple[Radiograph, ReportEntry]:
+        clean = deidentifier.case(path, radiograph, entry)
+        if clean.entry.text:
+            return clean.radiograph, clean.entry
+        # A report that came before its image waits under the study's pseudonym.
+        waiting = self._source.for_study(clean.radiograph.study)
+        return clean.radiograph, replace(clean.entry, text=waiting.text) if waiting else clean.entry
+
+    def _source_of(self, path: Path) -> str:
+        # Folders and files are often named after patients.
+        return "" if self._deidentifier is not None else str(path)

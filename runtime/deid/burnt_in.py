@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -9,6 +11,8 @@ from PIL import Image
 from edge_retrieve.runtime.anatomy import Box
 from edge_retrieve.runtime.deid.shapes import Bytes, Shapes, find_shapes, join
 from edge_retrieve.runtime.preprocess.types import FloatImage
+
+Grey = TypeVar("Grey", np.float32, np.uint16)
 
 _LONGEST_SIDE = 1536  # pixels; larger pictures are looked at in this size
 _STROKE = 11  # pixels: strokes of letters are thinner
@@ -60,22 +64,33 @@ def find_text(pixels: FloatImage) -> tuple[Box, ...]:
     )
 
 
-def cover(pixels: FloatImage, boxes: tuple[Box, ...]) -> FloatImage:
+def cover(pixels: npt.NDArray[Grey], boxes: tuple[Box, ...]) -> npt.NDArray[Grey]:
     """Return a picture whose boxes are filled with the grey of their surroundings.
 
     Parameters
     ----------
-    pixels : float32 array of shape [H, W]
+    pixels : array of shape [H, W]
     boxes : tuple of Box
         Inside the picture.
     """
-    covered: FloatImage = pixels.copy()
-    for box in boxes:
-        x1, y1 = int(box.x1), int(box.y1)
-        x2, y2 = int(np.ceil(box.x2)), int(np.ceil(box.y2))
+    covered: npt.NDArray[Grey] = pixels.copy()
+    for x1, y1, x2, y2 in map(_whole, boxes):
         ring = pixels[max(0, y1 - 3) : y2 + 3, max(0, x1 - 3) : x2 + 3]
-        covered[y1:y2, x1:x2] = np.float32(np.median(ring))
+        covered[y1:y2, x1:x2] = np.median(ring).astype(pixels.dtype)
     return covered
+
+
+def covered_share(boxes: tuple[Box, ...], shape: tuple[int, ...]) -> float:
+    """Return the share of a picture of shape [H, W] that boxes cover together."""
+    mask = np.zeros(shape, np.bool_)
+    for x1, y1, x2, y2 in map(_whole, boxes):
+        mask[y1:y2, x1:x2] = True
+    return float(mask.mean())
+
+
+def _whole(box: Box) -> tuple[int, int, int, int]:
+    """Return a box in whole pixels, none of which it cuts."""
+    return int(box.x1), int(box.y1), int(np.ceil(box.x2)), int(np.ceil(box.y2))
 
 
 def _lines(picture: Bytes) -> list[Box]:

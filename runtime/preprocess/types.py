@@ -36,6 +36,7 @@ class Flag(str, Enum):
     UNDECLARED = "the header does not declare a chest X-ray"
     RAW_DETECTOR = "raw detector values (FOR PROCESSING), not meant for display"
     REORIENTED = "flipped or rotated as the header asks: check the side marker"
+    TEXT_COVERED = "text in the picture was covered: it may have named somebody"
     HEADER_IGNORED = "a damaged or contradictory header field was ignored"
 
 

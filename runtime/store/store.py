@@ -11,9 +11,10 @@ from types import TracebackType
 
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
-from edge_retrieve.runtime.store import checking, lookups, opening, writing
+from edge_retrieve.runtime.store import checking, lookups, opening, privacy, writing
 from edge_retrieve.runtime.store.connections import ReadConnections
 from edge_retrieve.runtime.store.generations import Generations
+from edge_retrieve.runtime.store.privacy import PrivacyMark
 from edge_retrieve.runtime.store.reader import StoreReader
 from edge_retrieve.runtime.store.records import NewImage, NewReport
 from edge_retrieve.runtime.store.seals import seal_studies
@@ -141,6 +142,21 @@ class Store(StoreReader):
             touched = [writing.add_image(db, image, self.terms) for image in images]
             touched += [writing.put_report(db, report, self.terms) for report in reports]
             seal_studies(db, {number for number in touched if number is not None}, self.terms)
+
+    def privacy(self) -> PrivacyMark:
+        """Return what the store says of its identifiers."""
+        return self._read(privacy.read_mark)
+
+    def set_privacy(self, mark: PrivacyMark) -> None:
+        """Write what the store is to say of its identifiers.
+
+        Raises
+        ------
+        StoreError
+            Where another process writes, or the disk is full or read-only.
+        """
+        with self._transaction() as db:
+            privacy.write_mark(db, mark)
 
     def delete(self, studies: Sequence[str]) -> None:
         """Delete studies with their images, reports and embeddings; from the return on no query finds them.
