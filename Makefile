@@ -18,7 +18,7 @@ BENCHMARKS ?= $(sort $(wildcard benchmarks/*.py))
 # `make bench` is a smoke run; `make bench ARGS=` measures at full size.
 BENCH_ARGS = $(if $(filter undefined,$(origin ARGS)),--tiny,$(ARGS))
 
-.PHONY: help setup demo test lint lint-tree format bench plugins lock clean
+.PHONY: help setup demo test lint lint-tree format bench plugins wheelhouse lock clean
 
 help:  ## List these targets
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,10 @@ bench: $(STAMP)  ## Run benchmarks/*.py at tiny size (full size: make bench ARGS
 
 plugins: $(STAMP)  ## Compile the TensorRT plugin's CUDA kernels into build/plugins (needs nvcc)
 	@$(BIN)/edge-retrieve export plugins --out build/plugins $(ARGS)
+
+# For the Python of .venv, on both machines; for one of them: make wheelhouse ARGS="--machine x86_64"
+wheelhouse: $(STAMP)  ## Collect wheels and their hashes for a site without a network in dist/wheelhouse
+	@$(BIN)/python .ci/wheelhouse.py dist/wheelhouse $(ARGS)
 
 lock: $(STAMP)  ## Resolve constraints.txt anew (LOCK_PYTHONS="python3.10 python3.11")
 	@$(BIN)/python .ci/lock.py $(or $(LOCK_PYTHONS),python3.10 python3.11) > constraints.txt.new

@@ -18,6 +18,8 @@ from edge_retrieve.edge_app.cli.options import (
     setting_options,
     store_option,
 )
+from edge_retrieve.edge_app.cli.store_upgrade import upgrade
+from edge_retrieve.edge_app.labels import copy_label
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
@@ -25,7 +27,7 @@ from edge_retrieve.runtime.erasure import rebuild as rebuild_files
 from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.index import FileState, Index
 from edge_retrieve.runtime.reencode import reencode as run_reencode
-from edge_retrieve.runtime.store import Store, restore_backup, write_backup
+from edge_retrieve.runtime.store import Store, restore_backup, schema_version, write_backup
 
 # What an index file may be without harm: the store holds the rest.
 _SOUND = {FileState.CURRENT, FileState.BEHIND}
@@ -36,6 +38,9 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.group()
 def store() -> None:
     """Look after a case store."""
+
+
+store.add_command(upgrade)
 
 
 @store.command()
@@ -150,9 +155,10 @@ def delete(
 @json_option
 def backup(destination: Path, store_path: Path, as_json: bool) -> None:
     """Copy a store into the new folder DEST, also while it is being served and written to."""
-    Store.open(store_path).close()
+    schema_version(store_path)  # says so where there is no store; an earlier version's is copied as it is
     with progress_bar("Copying the store") as progress:
         written = write_backup(store_path, destination, progress)
+    copy_label(store_path, destination)
     if as_json:
         print_json({"path": destination, **asdict(written)})
     else:
@@ -167,6 +173,7 @@ def restore(source: Path, store_path: Path, as_json: bool) -> None:
     """Make a new store from the backup SRC, verified from end to end, and build its index."""
     with progress_bar("Copying the backup") as progress:
         restored = restore_backup(source, store_path, progress)
+    copy_label(source, store_path)
     with Store.open(store_path) as opened, progress_bar("Building the index") as progress:
         Index(opened).rebuild(progress)
     if as_json:

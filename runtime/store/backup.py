@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge_retrieve.runtime.errors import StoreError
-from edge_retrieve.runtime.store import checking, opening
+from edge_retrieve.runtime.store import checking, opening, schema
 from edge_retrieve.runtime.store.seals import Terms
 from edge_retrieve.runtime.store.sqlite_errors import translated
 
@@ -51,7 +51,8 @@ class Backup:
 def write_backup(store: Path, destination: Path, progress: Progress | None = None) -> Backup:
     """Copy a store's database as it is now into a new folder, while others read and write.
 
-    The index is left out: it is built from the database.
+    The index is left out: it is built from the database. A store of an earlier schema is copied as it is, so
+    that the version that wrote it can restore the copy.
 
     Parameters
     ----------
@@ -155,8 +156,7 @@ def _describe(database: Path, *, migrate: bool = False) -> Backup:
         if migrate:
             opening.prepare(copy, folder, None)
         meta = dict(copy.execute("SELECT key, value FROM meta").fetchall())
-        terms = Terms(meta["store_id"], int(meta["generation"]), int(meta["embedding_dim"]))
-        found = checking.damage(copy, terms) + checking.words_damage(copy)
+        found = _damage(copy, meta)
         if found:
             raise StoreError(
                 f"the copy is damaged: {found[0]}",
@@ -173,6 +173,15 @@ def _describe(database: Path, *, migrate: bool = False) -> Backup:
     return Backup(
         meta["store_id"], meta["bundle_id"], int(studies), database.stat().st_size, digest.hexdigest()
     )
+
+
+def _damage(copy: sqlite3.Connection, meta: dict[str, str]) -> tuple[str, ...]:
+    """Return what is wrong with a copy; of one of an earlier schema, what SQLite can tell."""
+    (version,) = copy.execute("PRAGMA user_version").fetchone()
+    if version < schema.SCHEMA_VERSION:
+        return checking.structure_damage(copy)
+    terms = Terms(meta["store_id"], int(meta["generation"]), int(meta["embedding_dim"]))
+    return checking.damage(copy, terms) + checking.words_damage(copy)
 
 
 @contextmanager

@@ -16,15 +16,20 @@ from edge_retrieve.runtime.store.worklist import Worklist
 _MOST_LINES = 100
 
 
+def structure_damage(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return what SQLite's own checks find in a database of any schema: its pages, its references."""
+    pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
+    links = sorted(f"a row of {row[0]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check"))
+    return tuple(line for line in [*pages, *links] if line != "ok")
+
+
 def damage(db: sqlite3.Connection, terms: Terms) -> tuple[str, ...]:
     """Return what is wrong with a store's database, as seen in one snapshot; nothing where it is sound.
 
     Its pages and references by SQLite's own checks, then every checksum of ours. The index of words is
     looked at by `words_damage`.
     """
-    pages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
-    links = sorted(f"a row of {row[0]} refers to nothing" for row in db.execute("PRAGMA foreign_key_check"))
-    found = [line for line in pages if line != "ok"] + links
+    found = [*structure_damage(db)]
     for modality in Modality:
         for region in (None, *REGIONS):
             try:
