@@ -9,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.agreement import agreement
-from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.certainty import Certainty
 from edge_retrieve.runtime.errors import UnknownStudyError
-from edge_retrieve.runtime.findings import Assertion
 from edge_retrieve.runtime.hits import Hit, RegionMatch
 from edge_retrieve.runtime.probe import Probe
-from edge_retrieve.runtime.reports import ParsedReport, Sentence
+from edge_retrieve.runtime.reports import ParsedReport
+from edge_retrieve.runtime.reports.about import sentences_about
 from edge_retrieve.runtime.search import Ranked
 from edge_retrieve.runtime.store import Store, StudyRecord
 
@@ -63,7 +62,7 @@ def make_hits(
                 patient=record.patient,
                 score=float(ranked.scores[rank]),
                 regions=tuple(matches),
-                sentences=_sentences(record, [match.region for match in matches]),
+                sentences=sentences_about(record.parsed, {match.region for match in matches}),
                 probability=None if certainty is None else float(certainty.by_hit[rank]),
             )
         )
@@ -89,24 +88,4 @@ def _match(
         text_score=text_score,
         drawn=probe.box,
         mismatch=found.mismatch,
-    )
-
-
-def _sentences(record: StudyRecord, regions: Sequence[Region | None]) -> tuple[str, ...]:
-    """Return the sentences that speak of the regions (all, for the whole), abnormal ones first."""
-    places = [region for region in regions if region is not None]
-    chosen = [
-        sentence
-        for sentence in record.parsed.sentences
-        if None in regions or any(region in sentence.regions for region in places)
-    ]
-    chosen.sort(key=lambda sentence: not _abnormal(sentence, places if None not in regions else ()))
-    return tuple(dict.fromkeys(sentence.text for sentence in chosen))
-
-
-def _abnormal(sentence: Sentence, places: Sequence[Region]) -> bool:
-    return any(
-        mention.assertion is not Assertion.ABSENT
-        and (not places or any(region in mention.regions for region in places))
-        for mention in sentence.mentions
     )

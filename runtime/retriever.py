@@ -104,7 +104,7 @@ class Retriever:
         """
         query.check()
         if encoding is None and query.image is not None:
-            encoding, radiograph = self._encode_file(query)
+            encoding, radiograph = self.encode_file(query)
         if encoding is None and query.text is None:
             raise QueryError("the query is empty", remedy="Give an image, a text, or both")
         own = own_studies(self._store, radiograph, query.same_patient) if radiograph is not None else ()
@@ -165,8 +165,18 @@ class Retriever:
         itself = frozenset({self._store.study_number(record.study)})
         return itself if same_patient else itself | self._store.patient_numbers(record.patient)
 
-    def _encode_file(self, query: Query) -> tuple[ImageEncoding, Radiograph]:
-        assert query.image is not None
+    def encode_file(self, query: Query) -> tuple[ImageEncoding, Radiograph]:
+        """Read and encode a query's image, once for any number of queries about it.
+
+        Raises
+        ------
+        QueryError
+            Where the query has no image, or it is a lateral view.
+        PixelError
+            Where the image cannot be read.
+        """
+        if query.image is None:
+            raise QueryError("the query has no image", remedy="Give an image file")
         radiograph = load_radiograph(query.image)
         if Flag.LATERAL_VIEW in radiograph.flags:
             raise QueryError(

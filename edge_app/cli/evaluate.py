@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge_retrieve.edge_app.cli.eval_calibration import calibration
+from edge_retrieve.edge_app.cli.eval_report import report as drafts
 from edge_retrieve.edge_app.cli.evaluating import (
     answer_report,
     encoded_option,
@@ -61,6 +62,7 @@ def evaluate() -> None:
 
 
 evaluate.add_command(calibration)
+evaluate.add_command(drafts)
 
 
 @evaluate.command()

@@ -120,11 +120,17 @@ def asked_of_all(
     return FoundHits.joined(found)
 
 
-def fit_curve(found: FoundHits) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def fit_curve(found: FoundHits, most_bins: int = _BINS) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Fit one curve.
 
     Hits of about equal score are counted together, blocks that violate the order are pooled, and each block
     stands at its mean score (centred isotonic regression: Oron and Flournoy, 2017): a curve without steps.
+
+    Parameters
+    ----------
+    found : FoundHits
+    most_bins : int
+        Bins of equally many hits.
 
     Returns
     -------
@@ -133,7 +139,7 @@ def fit_curve(found: FoundHits) -> tuple[tuple[float, ...], tuple[float, ...]] |
     """
     held = ~np.isnan(found.scores)
     scores, right = found.scores[held].astype(np.float64), found.right[held].astype(np.float64)
-    bins = min(_BINS, len(scores) // _LEAST_IN_BIN)
+    bins = min(most_bins, len(scores) // _LEAST_IN_BIN)
     if bins < 2:
         return None
     order = np.argsort(scores, kind="stable")

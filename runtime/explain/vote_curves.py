@@ -1,0 +1,120 @@
+"""What a vote is worth: curves from a vote beyond chance to the probability that the finding is there.
+
+They are curves like those of single scores (`runtime.calibration`), for each kind of query and several sizes
+of archive, with votes beyond chance in place of scores, fitted by `train.evaluate.vote_fitting`. They stand
+in a file of their own, for the model whose graphs they name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_retrieve.runtime.bundle import Bundle, Graph, ScoreCalibration, ScoreCurve, Sides
+from edge_retrieve.runtime.calibration import QueryKind, calibrate
+from edge_retrieve.runtime.errors import BundleError
+from edge_retrieve.runtime.explain.votes import Floats
+
+SHIPPED = Path(__file__).parent / "vote_curves.json"
+_REMEDY = "Fit the votes again: edge-retrieve eval report --fit FILE"
+
+
+@dataclass(frozen=True)
+class VoteCurves:
+    """The curves of one model.
+
+    Parameters
+    ----------
+    graphs : str
+        `graphs_digest` of the bundle that they are for.
+    calibration : ScoreCalibration
+        Its scores are votes beyond chance.
+    """
+
+    graphs: str
+    calibration: ScoreCalibration
+
+    def probabilities(self, votes: Floats, *, asked: Sides, conditioned: bool, studies: int) -> Floats | None:
+        """Return what votes are worth; None where such a query has no curve.
+
+        Parameters
+        ----------
+        votes : float64 array
+            Beyond chance.
+        asked : Sides
+            What the query has.
+        conditioned : bool
+            Whether the neighbours were sought in a region.
+        studies : int
+            Cases that they were sought among.
+        """
+        kind = QueryKind(asked, Sides.BOTH, conditioned)
+        found = calibrate(self.calibration, kind, studies, np.asarray(votes, dtype=np.float32))
+        return None if found is None else found.astype(np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `read_curves` reads."""
+        return {"graphs": self.graphs, **asdict(self.calibration)}
+
+
+def graphs_digest(bundle: Bundle) -> str:
+    """Return a digest of a bundle's three graphs and of what its scores are worth: votes rest on both."""
+    manifest = bundle.manifest
+    parts = [manifest.files[str(getattr(manifest, graph.value))] for graph in Graph]
+    parts.append(repr((manifest.fusion, manifest.score_calibration)))
+    return hashlib.sha256("/".join(parts).encode()).hexdigest()
+
+
+def read_curves(path: Path) -> VoteCurves:
+    """Read a file of curves.
+
+    Raises
+    ------
+    BundleError
+        Where it is missing, or holds anything but curves.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        calibration = ScoreCalibration(
+            str(stored["method"]),
+            str(stored["data"]),
+            float(stored["unanswerable"]),
+            int(stored["hits"]),
+            tuple(_curve(each) for each in stored["curves"]),
+        )
+        curves = VoteCurves(str(stored["graphs"]), calibration)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"the curves of votes cannot be read ({error})", where=str(path), remedy=_REMEDY
+        ) from error
+    for problem in calibration.problems():
+        raise BundleError(problem, where=str(path), remedy=_REMEDY)
+    return curves
+
+
+def curves_for(bundle: Bundle, path: Path = SHIPPED) -> VoteCurves | None:
+    """Return the curves that were fitted for a bundle; None where the file's are another's.
+
+    Raises
+    ------
+    BundleError
+        As `read_curves`.
+    """
+    curves = read_curves(path)
+    return curves if curves.graphs == graphs_digest(bundle) else None
+
+
+def _curve(stored: dict[str, Any]) -> ScoreCurve:
+    return ScoreCurve(
+        asked=Sides(stored["asked"]),
+        searched=Sides(stored["searched"]),
+        conditioned=bool(stored["conditioned"]),
+        studies=int(stored["studies"]),
+        scores=tuple(float(vote) for vote in stored["scores"]),
+        probabilities=tuple(float(probability) for probability in stored["probabilities"]),
+    )
