@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge_retrieve.runtime.anatomy import Box, Region
+from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 
+_LONGEST_NAME = 64  # characters of an LO, and of a component group of a PN
 DISCLAIMER = "Not a medical device. For research only."
 PRELIMINARY = "PRELIMINARY - not verified by a person"
 
@@ -200,6 +202,27 @@ def content_of(
         for rank, hit in enumerate(hits, result.offset + 1)
     )
     return Content(_places(result, hits, drawn), cases, result.abstained, origin, made, acceptance)
+
+
+def acceptance_by(observer: str | None, organization: str | None, at: datetime) -> Acceptance | None:
+    """Return the acceptance of a named person, None where nobody is named.
+
+    Raises
+    ------
+    ConfigError
+        Where only one of the two names is given, or one cannot stand in a DICOM object.
+    """
+    if observer is None and organization is None:
+        return None
+    for name, value in (("name of who accepts the result", observer), ("organization", organization)):
+        if value is None or not value.strip():
+            raise ConfigError(f"the {name} is missing", remedy="Give both, or neither")
+        if len(value) > _LONGEST_NAME or not value.isprintable() or "\\" in value:
+            raise ConfigError(
+                f"the {name} is longer than {_LONGEST_NAME} characters, or has a backslash or line break",
+                remedy="Shorten it",
+            )
+    return Acceptance(str(observer).strip(), str(organization).strip(), at)
 
 
 def case_name(study: str) -> str:

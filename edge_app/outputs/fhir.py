@@ -122,12 +122,11 @@ class _Bundle:
         if place.probability is not None:
             components.append(_component(codes.PROBABILITY, _number(place.probability)))
         edges = ", ".join(f"{edge:.1f}" for edge in box.as_tuple())
-        return self._observation(
-            codes.SEARCH_OUTCOME,
-            [place.region],
-            components,
-            [f"Columns and rows of the stored image, left, top, right, bottom: {edges}"],
-        )
+        where = f"Columns and rows of the stored image, left, top, right, bottom: {edges}"
+        observation = self._observation(codes.SEARCH_OUTCOME, [place.region], components, [where])
+        found = codes.FOUND if self._content.cases else codes.ABSTAINED
+        observation["valueCodeableConcept"] = _concept(found)
+        return observation
 
     def _case(self, case: CitedCase) -> Json:
         components = [_component(codes.SIMILARITY, _number(case.score))]

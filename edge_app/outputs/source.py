@@ -26,6 +26,8 @@ _NEEDED = {
     "StudyInstanceUID": "Study Instance UID",
     "SeriesInstanceUID": "Series Instance UID",
 }
+# Multi-frame Grayscale Byte and Word Secondary Capture: an X-ray may be their only frame.
+_MULTI_FRAME = {"1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.3"}
 _SEXES = {"M", "F", "O"}
 
 # What is taken over, and in which form. All of it is of the patient and the study, and nothing else is.
@@ -120,6 +122,9 @@ def read_source(path: Path) -> SourceImage:
 
 def _reference(header: Header, where: str) -> Dataset:
     taken = {keyword: read(header, keyword) for keyword, read in _TAKEN.items()}
+    meta = Header(getattr(header.dataset, "file_meta", Dataset()))
+    for keyword in ("SOPClassUID", "SOPInstanceUID"):
+        taken[keyword] = taken[keyword] or cleaning.uid(meta, f"MediaStorage{keyword}")
     missing = [name for keyword, name in _NEEDED.items() if not taken[keyword]]
     if missing:
         raise OutputError(
@@ -139,6 +144,11 @@ def _reference(header: Header, where: str) -> Dataset:
     reference.Modality = header.word("Modality")[: cleaning.SHORT_STRING] or "OT"
     reference.Rows, reference.Columns = header.integer("Rows"), header.integer("Columns")
     reference.SamplesPerPixel = header.integer("SamplesPerPixel") or 1
+    if reference.SOPClassUID in _MULTI_FRAME:
+        # Of the single frame; highdicom looks for grey scales in the functional groups.
+        reference.NumberOfFrames = 1
+        reference.SharedFunctionalGroupsSequence = [Dataset()]
+        reference.PerFrameFunctionalGroupsSequence = [Dataset()]
     return reference
 
 

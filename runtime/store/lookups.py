@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
+import struct
 
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
@@ -47,6 +49,12 @@ def picture(db: sqlite3.Connection, study: str, terms: Terms) -> StoredPicture |
     return None if image is None else read_picture(db, image, terms)
 
 
+def pixels_sha256(db: sqlite3.Connection, study: str) -> str | None:
+    """Return the digest of the image that `picture` shows, None where the study is unknown."""
+    row = db.execute("SELECT pixels_sha256 FROM images WHERE id = ?", (first_image(db, study),)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def watermark(db: sqlite3.Connection, modality: Modality) -> Watermark:
     """Return how far a modality's embeddings have come."""
     table = "images" if modality is Modality.IMAGE else "reports"
@@ -62,6 +70,14 @@ def watermark(db: sqlite3.Connection, modality: Modality) -> Watermark:
     if not all(isinstance(number, int) for number in row):
         raise damaged("it does not say how far it has come")
     return Watermark(*row)
+
+
+def content_digest(db: sqlite3.Connection) -> str:
+    """Return the SHA-256 of the checksums of all studies, in the order they were stored."""
+    digest = hashlib.sha256()
+    for row in db.execute("SELECT study, checksum FROM study_seals ORDER BY study"):
+        digest.update(struct.pack("<qq", *row))
+    return digest.hexdigest()
 
 
 def require_generation(db: sqlite3.Connection, terms: Terms) -> None:

@@ -120,6 +120,19 @@ class StoreReader:
         """
         return self.picture(study).preview()
 
+    def pixels_sha256(self, study: str) -> str:
+        """Return the digest of the image that `picture` shows.
+
+        Raises
+        ------
+        StoreError
+            Where the store has no such study.
+        """
+        found = self._read(lambda db: lookups.pixels_sha256(db, study))
+        if found is None:
+            raise self._unknown(study)
+        return found
+
     def picture(self, study: str) -> StoredPicture:
         """Return the grey values of a study's first searched image, else of its first.
 
@@ -145,6 +158,10 @@ class StoreReader:
         return self._read(lookups.finding_counts)
 
     # -- what the index and the retriever need -----------------------------------------------------
+
+    def content_digest(self) -> str:
+        """Return a SHA-256 that is equal only for the same studies, reports and images of this store."""
+        return self._read(lookups.content_digest)
 
     def watermark(self, modality: Modality) -> Watermark:
         """Return how far a modality's embeddings have come.
