@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from edge_retrieve.edge_app.asking import Question
 from edge_retrieve.edge_app.reading import ReadImage
-from edge_retrieve.edge_app.wire import Json, result_json, study_json
+from edge_retrieve.edge_app.shapes import HitShape, Prior, ShownHit
+from edge_retrieve.edge_app.wire import iso_date, study_shape
 from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.errors import QueryError
+from edge_retrieve.runtime.errors import QueryError, UnknownStudyError
 from edge_retrieve.runtime.hits import RetrievalResult
+from edge_retrieve.runtime.own_studies import own_studies
 from edge_retrieve.runtime.preprocess.types import Flag
-
-# Of each hit's study, what a page needs besides the evidence.
-_SHOWN = ("date", "sex", "age", "view", "width", "height", "report", "findings", "flags")
+from edge_retrieve.runtime.store import Store
 
 
-def answer(workspace: Workspace, question: Question, image: ReadImage | None) -> Json:
+def search(workspace: Workspace, question: Question, image: ReadImage | None) -> RetrievalResult:
     """Search the archive.
 
     Parameters
@@ -28,15 +28,9 @@ def answer(workspace: Workspace, question: Question, image: ReadImage | None) ->
     ------
     QueryError
         Where the question is empty or contradicts itself.
+    UnknownStudyError
+        Where the asking study is not in the store.
     """
-    document = result_json(_search(workspace, question, image))
-    for hit in document["hits"]:
-        study = study_json(workspace.store.study(hit["study"]))
-        hit.update({name: study[name] for name in _SHOWN})
-    return document
-
-
-def _search(workspace: Workspace, question: Question, image: ReadImage | None) -> RetrievalResult:
     if question.study is not None:
         return workspace.retriever.query_study(question.study, question.query)
     if image is None:
@@ -47,3 +41,56 @@ def _search(workspace: Workspace, question: Question, image: ReadImage | None) -
         )
     # Encoded when it came; a query only searches.
     return workspace.retriever.query(question.query, encoding=image.encoding, radiograph=image.radiograph)
+
+
+def shown_hits(store: Store, hits: list[HitShape]) -> list[ShownHit]:
+    """Add to hits what a page shows of their studies; one deleted since it was found is left out."""
+    shown = []
+    for hit in hits:
+        try:
+            study = study_shape(store.study(hit.study))
+        except UnknownStudyError:
+            continue
+        shown.append(
+            ShownHit(
+                **vars(hit),
+                accession=study.accession,
+                date=study.date,
+                sex=study.sex,
+                age=study.age,
+                view=study.view,
+                width=study.width,
+                height=study.height,
+                report=study.report,
+                findings=study.findings,
+                flags=study.flags,
+            )
+        )
+    return shown
+
+
+def priors(store: Store, study: str | None, image: ReadImage | None) -> list[Prior]:
+    """Return the other studies of the query's own patient, newest first; none where nobody is known.
+
+    Parameters
+    ----------
+    store : Store
+    study : str or None
+        The stored study that asks.
+    image : ReadImage or None
+        The upload that asks.
+    """
+    numbers: frozenset[int] = frozenset()
+    if study is not None:
+        itself = frozenset({store.study_number(study)})
+        numbers = store.patient_numbers(store.study(study).patient) - itself
+    elif image is not None:
+        numbers = own_studies(store, image.radiograph, False) - own_studies(store, image.radiograph, True)
+    found = []
+    for number in sorted(numbers, reverse=True):
+        try:
+            prior = store.study(store.study_id(number))
+        except UnknownStudyError:
+            continue  # deleted meanwhile
+        found.append(Prior(prior.study, iso_date(prior.study_date)))
+    return sorted(found, key=lambda prior: prior.date, reverse=True)

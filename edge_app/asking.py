@@ -27,16 +27,16 @@ from edge_retrieve.runtime.fusion import check_weights
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.query import BOTH, Combine, Query
 
-_DEFAULT_K = 10
-_LAST_RANK = 10_000
-_KEYS = {
+DEFAULT_K = 10
+LAST_RANK = 10_000
+KEYS = {
     "study", "upload", "text", "regions", "boxes", "combine", "sides", "fusion", "filters", "same_patient",
     "one_per_patient", "k", "offset", "min_score",
 }  # fmt: skip
-_LONGEST_TEXT = 20_000  # characters
-_LONGEST_NAME = 1_000  # characters
+LONGEST_TEXT = 20_000  # characters
+LONGEST_NAME = 1_000  # characters
 FILTER_NAMES = tuple(each.name for each in fields(Filters))
-_FUSION_NAMES = tuple(each.name for each in fields(FusionWeights))
+FUSION_NAMES = tuple(each.name for each in fields(FusionWeights))
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ def read_question(document: object, max_hits: int) -> Question:
     QueryError
         Where an entry is unknown, of the wrong kind or out of bounds.
     """
-    asked = check_names(document, _KEYS, "request body")
-    study, upload = text(asked, "study", _LONGEST_NAME), text(asked, "upload", _LONGEST_NAME)
+    asked = check_names(document, KEYS, "request body")
+    study, upload = text(asked, "study", LONGEST_NAME), text(asked, "upload", LONGEST_NAME)
     if study and upload:
         raise QueryError("a query has one image", where="study, upload", remedy="Leave one of them out")
     regions = _regions(items(asked, "regions"))
     boxes = [_weighted(item, "box") for item in items(asked, "boxes")]
     weights = (*regions.values(), *(weight for _, weight in boxes))
     query = Query(
-        text=text(asked, "text", _LONGEST_TEXT),
+        text=text(asked, "text", LONGEST_TEXT),
         regions=tuple(regions),
         boxes=tuple(read_box(box) for box, _ in boxes),
         weights=() if set(weights) <= {1.0} else weights,
@@ -89,8 +89,8 @@ def read_question(document: object, max_hits: int) -> Question:
         filters=_filters(asked.get("filters")),
         same_patient=flag(asked, "same_patient"),
         one_per_patient=flag(asked, "one_per_patient"),
-        k=whole(asked, "k", _DEFAULT_K, (1, max_hits)),
-        offset=whole(asked, "offset", 0, (0, _LAST_RANK)),
+        k=whole(asked, "k", DEFAULT_K, (1, max_hits)),
+        offset=whole(asked, "offset", 0, (0, LAST_RANK)),
         min_score=number(asked, "min_score"),
     )
     query.check()
@@ -125,10 +125,8 @@ def _regions(listed: Sequence[object]) -> dict[Region, float]:
 def _fusion(document: object) -> FusionWeights | None:
     if document is None:
         return None
-    weights = check_names(document, _FUSION_NAMES, "fusion")
-    found = FusionWeights(
-        **{name: finite(weights.get(name, 0.0), f"fusion.{name}") for name in _FUSION_NAMES}
-    )
+    weights = check_names(document, FUSION_NAMES, "fusion")
+    found = FusionWeights(**{name: finite(weights.get(name, 0.0), f"fusion.{name}") for name in FUSION_NAMES})
     check_weights(found)
     return found
 
@@ -137,7 +135,7 @@ def _filters(document: object) -> Filters:
     if document is None:
         return Filters()
     asked = check_names(document, FILTER_NAMES, "filters")
-    dates = [text(asked, name, _LONGEST_NAME) for name in ("date_from", "date_to")]
+    dates = [text(asked, name, LONGEST_NAME) for name in ("date_from", "date_to")]
     date_from, date_to = (date_named(date) if date else "" for date in dates)
     return Filters(
         findings=tuple(finding_named(name) for name in texts(asked, "findings")),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_retrieve.edge_app.metrics import Metrics
 from edge_retrieve.edge_app.problems import HostError, TooLargeError, problem_of
 from edge_retrieve.edge_app.settings import ServerSettings
 
@@ -20,6 +23,8 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
 }
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class HostCheck:
@@ -99,6 +104,35 @@ class SizeLimit:
         )
 
 
+class Timing:
+    """Note how long each request took, by the form of its address: an address itself names a study.
+
+    Parameters
+    ----------
+    app : ASGI application
+    metrics : Metrics
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note when its answer began."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                address = getattr(scope.get("route"), "path", "other")
+                seconds = time.perf_counter() - start
+                self._metrics.request(_method(scope), address, message["status"], seconds)
+            await send(message)
+
+        await self._app(scope, receive, noted)
+
+
 class Headers:
     """Add the security headers; keep answers that hold patient data out of caches."""
 
@@ -117,6 +151,12 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, completed)
+
+
+def _method(scope: Scope) -> str:
+    """Return the method, one name for all that are unheard of: whoever asks must not fill the memory."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "other"
 
 
 def _header(scope: Scope, name: bytes) -> str:

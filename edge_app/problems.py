@@ -12,6 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from edge_retrieve.edge_app.access.errors import (
+    CredentialsError,
+    ForbiddenError,
+    LoginRequiredError,
+    TooManyAttemptsError,
+)
+from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.runtime.errors import EdgeRetrieveError, PixelError, QueryError, UnknownStudyError
 
 _SHOWN = 80  # characters of what was sent
@@ -20,7 +27,15 @@ _LOG = logging.getLogger("edge_retrieve.edge_app")
 
 
 class NotFoundError(EdgeRetrieveError):
-    """The address names an upload that is not kept."""
+    """The address names something that is not there, or no longer."""
+
+
+class ConflictError(EdgeRetrieveError):
+    """What is asked contradicts an earlier step."""
+
+
+class MediaTypeError(EdgeRetrieveError):
+    """A request's body is of a kind that is not read."""
 
 
 class TooLargeError(EdgeRetrieveError):
@@ -32,8 +47,15 @@ class HostError(EdgeRetrieveError):
 
 
 _STATUS: tuple[tuple[type[EdgeRetrieveError], HTTPStatus], ...] = (
+    (LoginRequiredError, HTTPStatus.UNAUTHORIZED),
+    (CredentialsError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (TooManyAttemptsError, HTTPStatus.TOO_MANY_REQUESTS),
+    (AuditError, HTTPStatus.SERVICE_UNAVAILABLE),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (UnknownStudyError, HTTPStatus.NOT_FOUND),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (MediaTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (HostError, HTTPStatus.MISDIRECTED_REQUEST),
     (QueryError, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_retrieve.edge_app.metrics import Metrics, Stage
 from edge_retrieve.edge_app.uploads import Upload, Uploads
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
 from edge_retrieve.runtime.errors import EdgeRetrieveError, QueryError
-from edge_retrieve.runtime.preprocess import load_radiograph, render_png
+from edge_retrieve.runtime.ingest_loading import PREVIEW_SIDE
+from edge_retrieve.runtime.preprocess import load_radiograph
+from edge_retrieve.runtime.preprocess.render import shown_png
 from edge_retrieve.runtime.preprocess.types import Radiograph
-
-PREVIEW_SIDE = 1024  # pixels, as the store's previews
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ReadImage:
 
 
 def read_upload(
-    uploads: Uploads[ReadImage], data: bytes, file_name: str, encoder: Encoder, lock: threading.Lock
+    uploads: Uploads[ReadImage], data: bytes, file_name: str, encoder: Encoder, metrics: Metrics
 ) -> Upload[ReadImage]:
     """Keep an upload, read it and encode it.
 
@@ -46,8 +46,7 @@ def read_upload(
     file_name : str
         As the sender named it.
     encoder : Encoder
-    lock : Lock
-        Held while the encoder works.
+    metrics : Metrics
 
     Raises
     ------
@@ -60,12 +59,16 @@ def read_upload(
         raise QueryError("the file is empty", where=file_name, remedy="Choose a DICOM, PNG or JPEG file")
 
     def read(path: Path) -> ReadImage:
-        radiograph = load_radiograph(path)
-        with lock:
+        with metrics.stage(Stage.DECODE):
+            radiograph = load_radiograph(path, grey=True)
+        with metrics.stage(Stage.ENCODE):
             encoding = encoder.encode_image(radiograph.pixels)
-        preview = render_png(radiograph.pixels, PREVIEW_SIDE)
+        metrics.confidences([float(score) for score in encoding.box_scores])
+        assert radiograph.grey is not None  # as asked for
+        with metrics.stage(Stage.RENDER):
+            preview = shown_png(radiograph.grey.reduced(PREVIEW_SIDE))
         # The pixels themselves have done their work; kept, a few large images would fill the memory.
-        return ReadImage(replace(radiograph, pixels=radiograph.pixels[:0, :0]), encoding, preview)
+        return ReadImage(replace(radiograph, pixels=radiograph.pixels[:0, :0], grey=None), encoding, preview)
 
     try:
         return uploads.add(data, file_name, read)

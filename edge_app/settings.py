@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import cast
 
+from edge_retrieve.edge_app.access_settings import AccessSettings
 from edge_retrieve.edge_app.dicom_settings import DicomSettings
 from edge_retrieve.edge_app.setting_rows import Setting, Value, row
 from edge_retrieve.runtime.backends import Backend
@@ -15,13 +16,13 @@ from edge_retrieve.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class ServerSettings(DicomSettings):
+class ServerSettings(DicomSettings, AccessSettings):
     """The settings of one server, checked. Its fields are the table; `SETTINGS` lists them."""
 
     host: str = row(
         "127.0.0.1",
         "address",
-        "Address to listen on. The default is reachable from this machine only; there is no login.",
+        "Address to listen on. The default is reachable from this machine only; any other one needs users.",
     )
     port: int = row(8080, "TCP port", "Port to listen on; 0 takes a free one.", smallest=0, largest=65535)
     root_path: str = row(
@@ -83,11 +84,20 @@ class ServerSettings(DicomSettings):
         largest=600,
     )
     max_hits: int = row(100, "studies", "Most cases one query may ask for.", smallest=1, largest=10_000)
+    ingest_folders: str = row(
+        "",
+        "folders, colon separated",
+        "Folders below which a job may read X-rays; none if left out. Uploads can be ingested without.",
+    )
+    backup_folder: str = row(
+        "", "folder", "Folder into which a job may write copies of the store; none if left out."
+    )
 
     def __post_init__(self) -> None:
         for setting in SETTINGS:
             setting.check(getattr(self, setting.name))
         self.check_dicom()
+        self.check_access()
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
             raise ConfigError(
                 f"'{self.root_path}' is not a path to serve below",
@@ -124,8 +134,14 @@ class ServerSettings(DicomSettings):
 
 SETTINGS: tuple[Setting, ...] = tuple(
     Setting(name=each.name, default=cast(Value, each.default), **each.metadata)
-    # Those of the DICOM node come last.
-    for each in sorted(fields(ServerSettings), key=lambda each: each.name in DicomSettings.__annotations__)
+    # Its own come first, then those of access, then those of the DICOM node.
+    for each in sorted(
+        fields(ServerSettings),
+        key=lambda each: (
+            each.name in DicomSettings.__annotations__,
+            each.name in AccessSettings.__annotations__,
+        ),
+    )
 )
 
 __all__ = ["SETTINGS", "ServerSettings", "Setting", "Value"]

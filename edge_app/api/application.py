@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
+from edge_retrieve.edge_app.access.guard import Guard, site_of
+from edge_retrieve.edge_app.access.middleware import AccessControl
+from edge_retrieve.edge_app.access.rules import DecisionTable
 from edge_retrieve.edge_app.api.page import STATIC
-from edge_retrieve.edge_app.api.routers import ROUTERS
-from edge_retrieve.edge_app.api.services import Services, in_thread
-from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit
-from edge_retrieve.edge_app.pictures import Thumbnails
+from edge_retrieve.edge_app.api.routers import ROUTERS, addresses
+from edge_retrieve.edge_app.api.services import Services
+from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit, Timing
+from edge_retrieve.edge_app.privacy import holds_identities
 from edge_retrieve.edge_app.problems import on_error
-from edge_retrieve.edge_app.readiness import WarmUp, run_once
 from edge_retrieve.edge_app.settings import ServerSettings
-from edge_retrieve.edge_app.uploads import Uploads
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 
@@ -38,24 +39,20 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
     settings : ServerSettings, optional
         The defaults where None.
     """
-    settings = settings or ServerSettings()
-    model_lock = threading.Lock()
-    services = Services(
-        workspace=workspace,
-        settings=settings,
-        uploads=Uploads(settings.kept_uploads),
-        thumbnails=Thumbnails(workspace.store),
-        model_lock=model_lock,
-        warm_up=WarmUp(lambda: run_once(workspace.encoder), model_lock),
+    services = Services.of(workspace, settings or ServerSettings())
+    settings = services.settings
+    guard = Guard(
+        site_of(settings, workspace.store.path),
+        settings,
+        shows_identities=lambda: holds_identities(workspace.store),
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.warm_up.start()
         yield
-        # The caller frees the engines next.
-        await in_thread(services.warm_up.wait)
-        services.uploads.close()
+        await to_thread.run_sync(services.close)
+        await to_thread.run_sync(guard.close)
 
     app = FastAPI(
         title="edge-retrieve",
@@ -64,9 +61,11 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
         docs_url=None,
         redoc_url=None,
         middleware=[
+            Middleware(Timing, metrics=services.metrics),
             Middleware(Headers),
             Middleware(HostCheck, settings=settings),
             Middleware(RootPath, root_path=settings.root_path),
+            Middleware(AccessControl, guard=guard, table=DecisionTable(addresses())),
             Middleware(SizeLimit, limit_mib=settings.max_upload_mib),
         ],
         exception_handlers=dict.fromkeys(

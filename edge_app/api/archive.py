@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.wire import Json, region_json
+from edge_retrieve.edge_app.shapes import Archive, Limits, ModelInUse, RegionList
+from edge_retrieve.edge_app.wire import region_name
 from edge_retrieve.runtime.anatomy import REGIONS
 
 DISCLAIMER = "Not a medical device. For research only."
@@ -14,24 +15,20 @@ router = APIRouter(tags=["archive"])
 
 
 @router.get("/api/archive")
-def archive(use: Use) -> Json:
+def archive(use: Use) -> Archive:
     """Return the archive's name and size, the model, and the limits of requests."""
     manifest = use.workspace.bundle.manifest
-    return {
-        "name": use.workspace.label.name,
-        "synthetic": use.workspace.label.synthetic,
-        "studies": use.workspace.store.count(),
-        "model": {
-            "id": manifest.model_id,
-            "bundle": use.workspace.bundle.bundle_id,
-            "training_data": manifest.training_data,
-        },
-        "limits": {"max_upload_mib": use.settings.max_upload_mib, "max_hits": use.settings.max_hits},
-        "disclaimer": DISCLAIMER,
-    }
+    return Archive(
+        name=use.workspace.label.name,
+        synthetic=use.workspace.label.synthetic,
+        studies=use.workspace.store.count(),
+        model=ModelInUse(manifest.model_id, use.workspace.bundle.bundle_id, manifest.training_data),
+        limits=Limits(use.settings.max_upload_mib, use.settings.max_hits),
+        disclaimer=DISCLAIMER,
+    )
 
 
 @router.get("/api/regions")
-async def regions() -> Json:
+async def regions() -> RegionList:
     """Return the anatomical regions in the order of the model's outputs."""
-    return {"regions": [region_json(region) for region in REGIONS]}
+    return RegionList([region_name(region) for region in REGIONS])

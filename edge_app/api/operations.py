@@ -1,24 +1,26 @@
-"""Whether the server lives and is ready."""
+"""Whether the server lives and is ready, and its figures."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from edge_retrieve.edge_app.api.services import Use
+from edge_retrieve.edge_app.metrics import CONTENT_TYPE
 from edge_retrieve.edge_app.readiness import Stage
+from edge_retrieve.edge_app.shapes import Alive, ReadyShape
 from edge_retrieve.edge_app.wire import Json
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/healthz")
-async def health() -> Json:
+async def health() -> Alive:
     """Return that the process lives."""
-    return {"status": "alive"}
+    return Alive("alive")
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=ReadyShape, responses={503: {"model": ReadyShape}})
 def readiness(use: Use) -> JSONResponse:
     """Return whether the store answers and the model has run once."""
     found = use.warm_up.readiness
@@ -31,3 +33,13 @@ def readiness(use: Use) -> JSONResponse:
             headers=None if failed else {"retry-after": "1"},
         )
     return JSONResponse({**status, "studies": use.workspace.store.count()})
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics(use: Use) -> Response:
+    """Return the server's figures in Prometheus's text format."""
+    return Response(use.metrics.text(), headers={"content-type": CONTENT_TYPE})

@@ -3,43 +3,99 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 
-from edge_retrieve.edge_app.answering import answer
-from edge_retrieve.edge_app.api.services import Use, in_thread
+from edge_retrieve.edge_app.answering import priors, search, shown_hits
+from edge_retrieve.edge_app.api.bodies import FORM, image_form, is_form, json_body
+from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
+from edge_retrieve.edge_app.api.services import Services, Use
 from edge_retrieve.edge_app.api.uploads import keep
-from edge_retrieve.edge_app.asking import read_question
+from edge_retrieve.edge_app.asking import Question, read_question
+from edge_retrieve.edge_app.feedback import Asked
+from edge_retrieve.edge_app.feedback.questions import describe
 from edge_retrieve.edge_app.forms import form_document
-from edge_retrieve.edge_app.wire import Json
-from edge_retrieve.runtime.errors import QueryError
+from edge_retrieve.edge_app.metrics import Stage
+from edge_retrieve.edge_app.reading import ReadImage
+from edge_retrieve.edge_app.shapes import Answer
+from edge_retrieve.edge_app.wire import result_shape
 
 router = APIRouter(tags=["query"])
 
+_BODY = {"content": {"application/json": {"schema": QUERY_SCHEMA}, FORM: image_form(False)}, "required": True}
 
-@router.post("/api/query")
-async def query(request: Request, use: Use) -> Json:
+
+@dataclass(frozen=True)
+class Ready:
+    """A question with its image, ready to be asked.
+
+    Parameters
+    ----------
+    question : Question
+    image : ReadImage or None
+        Of the upload it names.
+    asked : Asked
+        Its name.
+    """
+
+    question: Question
+    image: ReadImage | None
+    asked: Asked
+
+
+@router.post("/api/query", openapi_extra={"requestBody": _BODY})
+async def query(request: Request, use: Use) -> Answer:
     """Return the similar cases of a query, a JSON object or a form with an image."""
     document: object
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if is_form(request):
         async with request.form() as form:
             fields = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
             document = form_document(fields)
             if isinstance(form.get("image"), UploadFile):
                 document["upload"] = (await keep(use, form.get("image"))).id
     else:
-        try:
-            document = await request.json()
-        except ValueError as error:
-            raise QueryError(f"the request is not JSON ({error})", where="request body") from error
+        document = await json_body(request)
+    ready = make_ready(use, document)
+    answer = await use.turns.run(lambda: answered(use, ready))
+    use.questions.note(ready.asked)
+    return answer
+
+
+def make_ready(use: Services, document: object) -> Ready:
+    """Check a query and find its image.
+
+    Raises
+    ------
+    QueryError
+        Where it cannot be asked.
+    NotFoundError
+        Where its upload is no longer kept.
+    """
     question = read_question(document, use.settings.max_hits)
     image = use.uploads.get(question.upload).content if question.upload else None
+    return Ready(question, image, describe(question, image))
 
-    def work() -> Json:
-        start = time.perf_counter()
-        with use.model_lock:
-            result = answer(use.workspace, question, image)
-        return {**result, "took_ms": round((time.perf_counter() - start) * 1000, 1)}
 
-    return await in_thread(work)
+def answered(use: Services, ready: Ready) -> Answer:
+    """Search the archive.
+
+    Raises
+    ------
+    QueryError
+        Where the question is empty or contradicts itself.
+    UnknownStudyError
+        Where the asking study is not in the store.
+    """
+    start = time.perf_counter()
+    store = use.workspace.store
+    with use.metrics.stage(Stage.SEARCH):
+        found = result_shape(search(use.workspace, ready.question, ready.image))
+    use.metrics.answer([hit.score for hit in found.hits], found.abstained)
+    return Answer(
+        **{**vars(found), "hits": shown_hits(store, found.hits)},
+        query_id=ready.asked.query_id,
+        priors=priors(store, ready.question.study, ready.image),
+        took_ms=round((time.perf_counter() - start) * 1000, 1),
+    )

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Iterator
 
-from edge_retrieve.edge_app.api import archive, operations, page, pixels, query, studies, uploads
+from fastapi import APIRouter
+from starlette.routing import Route
+
+from edge_retrieve.edge_app.api import (
+    access,
+    archive,
+    feedback,
+    ground,
+    jobs,
+    operations,
+    page,
+    pixels,
+    query,
+    reads,
+    studies,
+    uploads,
+)
 
 # To add a resource: write its module with a `router`, and name that here. A study's identifier may hold
 # slashes where its archive uses accession numbers, so an address below a study
@@ -12,10 +28,25 @@ from edge_retrieve.edge_app.api import archive, operations, page, pixels, query,
 # `studies.router` stays last.
 ROUTERS: tuple[APIRouter, ...] = (
     page.router,
+    access.router,
     operations.router,
     archive.router,
     pixels.router,
+    ground.router,
     uploads.router,
     query.router,
+    feedback.router,
+    reads.router,
+    jobs.router,
     studies.router,
 )
+
+
+def addresses() -> Iterator[tuple[str, str]]:
+    """Yield method and path of every route, in the order in which the application looks at them."""
+    yield "GET", "/openapi.json"
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, Route):
+                for method in sorted(route.methods or ()):
+                    yield method, route.path

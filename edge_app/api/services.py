@@ -3,45 +3,94 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar, cast
+from pathlib import Path
+from typing import Annotated, cast
 
-from anyio import to_thread
 from fastapi import Depends, Request
 
-from edge_retrieve.edge_app.pictures import Thumbnails
-from edge_retrieve.edge_app.readiness import WarmUp
+from edge_retrieve.edge_app.encodings import Encodings
+from edge_retrieve.edge_app.feedback import FeedbackDatabase, Questions, Reads, Verdicts
+from edge_retrieve.edge_app.jobs import Jobs
+from edge_retrieve.edge_app.jobs.work import Folders
+from edge_retrieve.edge_app.metrics import Metrics
+from edge_retrieve.edge_app.pictures import Pictures
+from edge_retrieve.edge_app.readiness import WarmUp, run_once
 from edge_retrieve.edge_app.reading import ReadImage
 from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.turns import Turns
 from edge_retrieve.edge_app.uploads import Uploads
 from edge_retrieve.edge_app.workspace import Workspace
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Services:
-    """What one application's handlers share.
+    """What one application's handlers share. All of it may be used by several threads at once.
 
     Parameters
     ----------
     workspace : Workspace
         The store, the model and the retriever.
     settings : ServerSettings
+    turns : Turns
+        The queue for all that computes long.
     uploads : Uploads
-    thumbnails : Thumbnails
-    model_lock : Lock
-        Held while the model works: the engines take one caller at a time; the store looks after itself.
+    pictures : Pictures
+    encodings : Encodings
+    questions : Questions
+    verdicts : Verdicts
+    reads : Reads
+    jobs : Jobs
+    folders : Folders
+        Where jobs may read and write.
+    metrics : Metrics
     warm_up : WarmUp
     """
 
     workspace: Workspace
     settings: ServerSettings
+    turns: Turns
     uploads: Uploads[ReadImage]
-    thumbnails: Thumbnails
-    model_lock: threading.Lock
+    pictures: Pictures
+    encodings: Encodings
+    questions: Questions
+    verdicts: Verdicts
+    reads: Reads
+    jobs: Jobs
+    folders: Folders
+    metrics: Metrics
     warm_up: WarmUp
+
+    @classmethod
+    def of(cls, workspace: Workspace, settings: ServerSettings) -> Services:
+        """Make the services of an application."""
+        turns, jobs = Turns(), Jobs()
+        metrics = Metrics(studies=workspace.store.count, waiting=lambda: turns.waiting, jobs=jobs.counts)
+        feedback = FeedbackDatabase(workspace.store.path)
+        listed = tuple(Path(part) for part in settings.ingest_folders.split(":") if part.strip())
+        return cls(
+            workspace=workspace,
+            settings=settings,
+            turns=turns,
+            uploads=Uploads(settings.kept_uploads),
+            pictures=Pictures(workspace.store, metrics),
+            encodings=Encodings(workspace.encoder, metrics),
+            questions=Questions(),
+            verdicts=Verdicts(feedback),
+            reads=Reads(feedback),
+            jobs=jobs,
+            folders=Folders(listed, Path(settings.backup_folder) if settings.backup_folder else None),
+            metrics=metrics,
+            # The encoder itself has its callers take turns.
+            warm_up=WarmUp(lambda: run_once(workspace.encoder), threading.Lock()),
+        )
+
+    def close(self) -> None:
+        """End what goes on, and delete what was kept for a while."""
+        self.jobs.close()
+        # The caller frees the engines next.
+        self.warm_up.wait()
+        self.uploads.close()
 
 
 async def _services(request: Request) -> Services:
@@ -50,8 +99,3 @@ async def _services(request: Request) -> Services:
 
 Use = Annotated[Services, Depends(_services)]
 """The type of a handler's parameter that gets the services: ``def study(study: str, use: Use)``."""
-
-
-async def in_thread(work: Callable[[], Result]) -> Result:
-    """Run blocking work in a thread; for coroutines, as a handler written with plain ``def`` is in one."""
-    return await to_thread.run_sync(work)

@@ -18,7 +18,7 @@ def post_image(client, address, path, **fields):
 
 
 def first_study(client):
-    return client.get("/api/studies").json()["studies"][0]
+    return client.get("/api/studies", params={"order": "stored"}).json()["studies"][0]
 
 
 def test_health_and_readiness(client):
