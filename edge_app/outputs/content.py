@@ -144,7 +144,7 @@ class Content:
     ----------
     places : tuple of Place
     cases : tuple of CitedCase
-        None where the search abstained.
+        The hits that reach the level below which a search abstains.
     abstained : bool
     origin : Origin
     made : datetime
@@ -196,12 +196,21 @@ def content_of(
     made : datetime
     acceptance : Acceptance, optional
     """
-    hits = () if result.abstained else result.hits
+    ranked = [(rank, hit) for rank, hit in enumerate(result.hits, result.offset + 1) if _counts(hit, result)]
     cases = tuple(
         CitedCase(rank, case_name(hit.study), hit.score, hit.probability, hit.regions, hit.sentences)
-        for rank, hit in enumerate(hits, result.offset + 1)
+        for rank, hit in ranked
     )
+    hits = [hit for _, hit in ranked]
     return Content(_places(result, hits, drawn), cases, result.abstained, origin, made, acceptance)
+
+
+def _counts(hit: Hit, result: RetrievalResult) -> bool:
+    """Return whether a hit is similar enough to be evidence: a list for a reader may go on below that."""
+    if result.abstained:
+        return False
+    sure = hit.score if hit.probability is None else hit.probability
+    return result.abstain_below is None or sure >= result.abstain_below
 
 
 def acceptance_by(observer: str | None, organization: str | None, at: datetime) -> Acceptance | None:

@@ -105,7 +105,9 @@ def _draw_cases(draw: ImageDraw.ImageDraw, content: Content) -> None:
 
 
 def _case_title(case: CitedCase) -> str:
-    sure = f"similarity {case.score:.2f}" if case.probability is None else f"sure {case.probability:.0%}"
+    sure = (
+        f"similarity {case.score:.2f}" if case.probability is None else f"probability {case.probability:.0%}"
+    )
     return f"{case.rank}.  case {case.case}   {sure}"
 
 

@@ -75,7 +75,7 @@ def xray(tmp_path):
     return make
 
 
-def result_with(box, *, drawn=None, abstained=False, calibrated=True):
+def result_with(box, *, drawn=None, abstained=False, calibrated=True, level=None):
     """Two hits in the right lower zone; `box` is where the model sees it, `drawn` a person's."""
     sure = (0.81, 0.64) if calibrated else (None, None)
     hits = tuple(
@@ -99,7 +99,9 @@ def result_with(box, *, drawn=None, abstained=False, calibrated=True):
         )
         for n, study in enumerate(STUDIES)
     )
-    return RetrievalResult(hits, (ZONE,), ((ZONE, box),), abstained, calibrated=calibrated)
+    return RetrievalResult(
+        hits, (ZONE,), ((ZONE, box),), abstained, calibrated=calibrated, abstain_below=level
+    )
 
 
 def made_content(box, acceptance=None, **more):

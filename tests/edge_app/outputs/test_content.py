@@ -1,0 +1,75 @@
+"""What is said of an X-ray: which cases count, which places, who answers for it."""
+
+from datetime import datetime
+
+import pytest
+
+from edge_retrieve.edge_app.outputs.content import acceptance_by, case_name, content_of
+from edge_retrieve.runtime.anatomy import Box, Region
+from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.findings import Finding
+from edge_retrieve.runtime.hits import RetrievalResult
+
+NOW = datetime(2026, 1, 2, 3, 4, 5)
+
+
+def test_only_cases_that_are_similar_enough_are_evidence(content_with, box):
+    content = content_with(box, level=0.7)
+    assert [(case.rank, case.probability) for case in content.cases] == [(1, 0.81)]
+    (place,) = content.places
+    assert (place.finding, place.stating, place.cases) == (Finding.PLEURAL_EFFUSION, 1, 1)
+    assert content.outcome == "1 similar case in the archive"
+
+
+def test_scores_count_where_nothing_is_calibrated(content_with, box):
+    content = content_with(box, level=0.85, calibrated=False)
+    assert [case.score for case in content.cases] == [0.9]
+
+
+def test_where_it_abstained_nothing_is_said_of_cases(content_with, box):
+    content = content_with(box, abstained=True)
+    assert content.cases == ()
+    assert content.outcome == "No sufficiently similar case in the archive"
+    (place,) = content.places
+    assert (place.finding, place.cases, place.probability) == (None, 0, None)
+    assert place.label == "right lower lung zone"
+
+
+def test_a_persons_box_stands_for_the_region_it_falls_into(content_with, box):
+    drawn = Box(1.0, 2.0, 30.0, 40.0)
+    (place,) = content_with(box, drawn=drawn).places
+    assert (place.box, place.drawn, place.region) == (drawn, True, Region.RIGHT_LOWER_LUNG_ZONE)
+
+
+def test_an_empty_archive_has_no_cases(known):
+    content = content_of(RetrievalResult((), (), (), False), known.origin, made=NOW)
+    assert content.outcome == "No case found in the archive"
+    assert content.places == ()
+
+
+def test_a_case_is_named_without_its_identifier():
+    names = {case_name(f"1.2.3.{n}") for n in range(100)}
+    assert len(names) == 100
+    assert all(len(name) == 12 and "1.2.3" not in name for name in names)
+
+
+def test_a_person_accepts_with_both_names():
+    accepted = acceptance_by(" Doe^Jane ", "Test hospital", NOW)
+    assert (accepted.observer, accepted.organization, accepted.at) == ("Doe^Jane", "Test hospital", NOW)
+    assert acceptance_by(None, None, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("observer", "organization", "what"),
+    [
+        ("Doe^Jane", None, "organization is missing"),
+        (None, "Test hospital", "name of who accepts the result is missing"),
+        ("Doe^Jane", "  ", "organization is missing"),
+        ("Doe\\Jane", "Test hospital", "backslash"),
+        ("Doe^Jane", "T" * 65, "longer than 64"),
+        ("Doe\nJane", "Test hospital", "line break"),
+    ],
+)
+def test_a_name_that_cannot_stand_in_an_object_is_refused(observer, organization, what):
+    with pytest.raises(ConfigError, match=what):
+        acceptance_by(observer, organization, NOW)
