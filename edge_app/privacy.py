@@ -83,6 +83,11 @@ def deidentifier_of(store: Store, site: Site) -> Deidentifier | None:
     return Deidentifier(_key_of(mark, site)) if mark.identities is Identities.REPLACED else None
 
 
+def holds_identities(store: Store) -> bool:
+    """Return whether a store may hold identifiers of patients."""
+    return store.privacy().identities not in (Identities.REPLACED, Identities.SYNTHETIC)
+
+
 def _begin(store: Store, site: Site, *, phantoms: bool, keep_identities: bool) -> Deidentifier | None:
     if keep_identities or phantoms:
         store.set_privacy(PrivacyMark(Identities.KEPT if keep_identities else Identities.SYNTHETIC))

@@ -94,7 +94,12 @@ def problem_of(error: EdgeRetrieveError) -> JSONResponse:
     status = next(
         (code for kind, code in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR
     )
-    return problem(status, what=error.what, where=error.where, remedy=error.remedy)
+    headers = None
+    if isinstance(error, TooManyAttemptsError):
+        headers = {"retry-after": str(error.wait_s)}
+    elif isinstance(error, LoginRequiredError):
+        headers = {"www-authenticate": "Bearer"}
+    return problem(status, what=error.what, where=error.where, remedy=error.remedy, headers=headers)
 
 
 async def on_error(request: Request, error: Exception) -> JSONResponse:

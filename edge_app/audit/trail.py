@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.edge_app.audit.events import Action, Event
 from edge_retrieve.edge_app.audit.files import (
     Tail,
@@ -20,7 +21,6 @@ from edge_retrieve.edge_app.audit.files import (
     trail_files,
 )
 from edge_retrieve.edge_app.audit.lines import format_line
-from edge_retrieve.runtime.errors import EdgeRetrieveError
 
 WRITE_AFTER_S = 0.5
 """How long an event may wait for others, seconds."""
@@ -28,10 +28,6 @@ WRITE_AT = 256
 """As many waiting events are written at once."""
 LARGEST_FILE = 16 << 20
 """Bytes after which a new file is begun."""
-
-
-class AuditError(EdgeRetrieveError):
-    """The audit trail cannot be written or read."""
 
 
 class AuditTrail:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.edge_app.audit.events import Event
 from edge_retrieve.edge_app.audit.files import locked, trail_files
 from edge_retrieve.edge_app.audit.lines import GENESIS, digest_of, event_of, parse_line
-from edge_retrieve.edge_app.audit.trail import AuditError
 
 
 @dataclass(frozen=True)
