@@ -13,8 +13,8 @@ from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
 from edge_retrieve.edge_app.doctor.check import Check, State
 from edge_retrieve.edge_app.doctor.examine import Subject, examine
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
+from edge_retrieve.edge_app.doctor.reception import Pacs
+from edge_retrieve.edge_app.settings import ServerSettings, Value
 
 _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"}
 
@@ -28,37 +28,33 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"
     help="Folder of the case store; without it the machine and the model alone are looked at.",
 )
 @bundle_option
-@setting_options("host", "port", "root_path", *MODEL_SETTINGS)
+@setting_options(
+    "host", "port", "root_path", "dicom_port", "dicom_host", "ae_title", "dicom_folder", *MODEL_SETTINGS
+)
+@click.option(
+    "--pacs",
+    "systems",
+    metavar="AET@HOST:PORT",
+    multiple=True,
+    help="A DICOM system to call, step by step; may be repeated.",
+)
 @json_option
 def doctor(
     store_path: Path | None,
     bundle_path: Path | None,
-    host: str,
-    port: int,
-    root_path: str,
-    backend: str,
-    precision: str,
-    require_gpu: bool,
-    engines: str,
-    trusted_keys: str,
-    allow_unsigned: bool,
+    systems: tuple[str, ...],
     as_json: bool,
+    **options: Value,
 ) -> None:
-    """Look at model, engine, store, index, disk, memory, clock, ports and GPU; change nothing.
+    """Look at model, engine, store, disk, memory, clock, ports, DICOM and GPU; change nothing.
 
     Give it the options that the server is given. Exits with 1 where a check failed; warnings do not count.
     """
     subject = Subject(
         store=store_path,
         bundle=bundle_path,
-        trust=read_trust(trusted_keys, allow_unsigned),
-        backend=Backend(backend),
-        precision=PrecisionChoice(precision),
-        require_gpu=require_gpu,
-        engines=Path(engines) if engines else None,
-        host=host,
-        ports=(port,),
-        root_path=root_path,
+        settings=ServerSettings.from_options(options),
+        systems=tuple(Pacs.parse(system) for system in systems),
     )
     checks = []
     for check in examine(subject):

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_retrieve.edge_app.doctor import archive, machine, model
-from edge_retrieve.edge_app.doctor.check import Check
+from edge_retrieve.edge_app.doctor.check import Check, failed_by
 from edge_retrieve.edge_app.doctor.ports import port
+from edge_retrieve.edge_app.doctor.reception import Pacs, association, received
+from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, Trust
+from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
+from edge_retrieve.runtime.errors import EdgeRetrieveError
 
 
 @dataclass(frozen=True)
@@ -23,44 +26,38 @@ class Subject:
         Folder of the store; the current folder's disk is looked at where None.
     bundle : Path, optional
         The shipped one where None.
-    trust : Trust
-    backend : Backend
-    precision : PrecisionChoice
-    require_gpu : bool
-    engines : Path, optional
-    host : str
-        Address to listen on.
-    ports : tuple of int
-        TCP ports to listen on.
-    root_path : str
+    settings : ServerSettings
+        Of the server that is to run here.
+    systems : tuple of Pacs
+        DICOM systems to call.
     """
 
     store: Path | None = None
     bundle: Path | None = None
-    trust: Trust = field(default_factory=Trust)
-    backend: Backend = Backend.AUTO
-    precision: PrecisionChoice = PrecisionChoice.AUTO
-    require_gpu: bool = False
-    engines: Path | None = None
-    host: str = "127.0.0.1"
-    ports: tuple[int, ...] = (8080,)
-    root_path: str = ""
+    settings: ServerSettings = field(default_factory=ServerSettings)
+    systems: tuple[Pacs, ...] = ()
 
 
 def examine(subject: Subject) -> Iterator[Check]:
     """Yield what each check found, as soon as it is done."""
+    settings = subject.settings
     yield machine.installation()
-    checked, bundle = model.bundle(subject.bundle, subject.trust)
+    try:
+        checked, bundle = model.bundle(
+            subject.bundle, read_trust(settings.trusted_keys, settings.allow_unsigned)
+        )
+    except EdgeRetrieveError as error:  # the keys
+        checked, bundle = failed_by("bundle", error), None
     yield checked
     if bundle is not None:
         yield model.engine(
             bundle,
-            subject.backend,
-            subject.precision,
-            require_gpu=subject.require_gpu,
-            engines=subject.engines,
+            Backend(settings.backend),
+            PrecisionChoice(settings.precision),
+            require_gpu=settings.require_gpu,
+            engines=Path(settings.engines) if settings.engines else None,
         )
-    yield machine.gpu(subject.require_gpu)
+    yield machine.gpu(settings.require_gpu)
     facts = archive.ArchiveFacts()
     if subject.store is not None:
         found, facts = archive.archive(subject.store, bundle)
@@ -69,6 +66,11 @@ def examine(subject: Subject) -> Iterator[Check]:
     yield machine.disk(folder, facts.studies, facts.bytes)
     yield machine.memory()
     yield machine.clock(facts.newest_study, facts.last_write)
-    for number in subject.ports:
-        if number:
-            yield port(subject.host, number, subject.root_path)
+    if settings.port:
+        yield port(settings.host, settings.port, settings.root_path)
+    if settings.dicom_port:
+        yield port(settings.dicom_host, settings.dicom_port, settings.root_path)
+    if subject.store is not None:
+        yield from received(subject.store, settings)
+    for system in subject.systems:
+        yield association(system, settings)
