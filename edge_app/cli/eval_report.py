@@ -114,7 +114,7 @@ def report(
             "synthetic": True,
             "studies_per_seed": studies,
             "seeds": list(seeds),
-            "votes_fitted_on": curves.calibration.data,
+            "votes_fitted_on": curves.surveyed.data,
             "drafts": drafts_json(surveyed),
             "drafts_of_suspected_regions": drafts_json(suspected),
             "votes": votes_json(surveyed),

@@ -165,7 +165,7 @@ class Explainer:
         for part in parts_of(query, encoding, survey):
             found = result if same_question(part, query) else asker.ask(part.query)
             for region in part.regions or found.regions:
-                worth = self._worth(query, asked, region is not None, rates.reports)
+                worth = self._worth(query, asked, region is not None, survey, rates.reports)
                 near = _neighbours(found, region, records)
                 drawn = next(
                     (match.drawn for hit in found.hits for match in hit.regions if match.region is region),
@@ -189,12 +189,18 @@ class Explainer:
         known = self._curves is not None and result.calibrated
         return Evidence(tuple(places), result, rates.reports, survey=survey, calibrated=known)
 
-    def _worth(self, query: Query, asked: Sides, conditioned: bool, reports: int) -> Worth | None:
+    def _worth(
+        self, query: Query, asked: Sides, conditioned: bool, survey: bool, reports: int
+    ) -> Worth | None:
         if self._curves is None:
             return None
         studies = len(self._store.matching(query.filters)) if query.filters != Filters() else reports
         return partial(
-            self._curves.probabilities, asked=asked, conditioned=conditioned, studies=max(1, studies)
+            self._curves.probabilities,
+            asked=asked,
+            conditioned=conditioned,
+            survey=survey,
+            studies=max(1, studies),
         )
 
     def _sides(

@@ -32,14 +32,18 @@ class VoteCurves:
     ----------
     graphs : str
         `graphs_digest` of the bundle that they are for.
-    calibration : ScoreCalibration
-        Its scores are votes beyond chance.
+    suspected, surveyed : ScoreCalibration
+        Their scores are votes beyond chance: in places that somebody asked about, and in every region in
+        turn. A finding is likelier where it is suspected, with the same votes.
     """
 
     graphs: str
-    calibration: ScoreCalibration
+    suspected: ScoreCalibration
+    surveyed: ScoreCalibration
 
-    def probabilities(self, votes: Floats, *, asked: Sides, conditioned: bool, studies: int) -> Floats | None:
+    def probabilities(
+        self, votes: Floats, *, asked: Sides, conditioned: bool, survey: bool, studies: int
+    ) -> Floats | None:
         """Return what votes are worth; None where such a query has no curve.
 
         Parameters
@@ -50,16 +54,23 @@ class VoteCurves:
             What the query has.
         conditioned : bool
             Whether the neighbours were sought in a region.
+        survey : bool
+            Whether nobody asked about this region in particular.
         studies : int
             Cases that they were sought among.
         """
         kind = QueryKind(asked, Sides.BOTH, conditioned)
-        found = calibrate(self.calibration, kind, studies, np.asarray(votes, dtype=np.float32))
+        curves = self.surveyed if survey else self.suspected
+        found = calibrate(curves, kind, studies, np.asarray(votes, dtype=np.float32))
         return None if found is None else found.astype(np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `read_curves` reads."""
-        return {"graphs": self.graphs, **asdict(self.calibration)}
+        return {
+            "graphs": self.graphs,
+            "suspected": asdict(self.suspected),
+            "surveyed": asdict(self.surveyed),
+        }
 
 
 def graphs_digest(bundle: Bundle) -> str:
@@ -80,19 +91,13 @@ def read_curves(path: Path) -> VoteCurves:
     """
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        calibration = ScoreCalibration(
-            str(stored["method"]),
-            str(stored["data"]),
-            float(stored["unanswerable"]),
-            int(stored["hits"]),
-            tuple(_curve(each) for each in stored["curves"]),
-        )
-        curves = VoteCurves(str(stored["graphs"]), calibration)
+        suspected, surveyed = (_calibration(stored[name]) for name in ("suspected", "surveyed"))
+        curves = VoteCurves(str(stored["graphs"]), suspected, surveyed)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
             f"the curves of votes cannot be read ({error})", where=str(path), remedy=_REMEDY
         ) from error
-    for problem in calibration.problems():
+    for problem in (*suspected.problems(), *surveyed.problems()):
         raise BundleError(problem, where=str(path), remedy=_REMEDY)
     return curves
 
@@ -107,6 +112,16 @@ def curves_for(bundle: Bundle, path: Path = SHIPPED) -> VoteCurves | None:
     """
     curves = read_curves(path)
     return curves if curves.graphs == graphs_digest(bundle) else None
+
+
+def _calibration(stored: dict[str, Any]) -> ScoreCalibration:
+    return ScoreCalibration(
+        str(stored["method"]),
+        str(stored["data"]),
+        float(stored["unanswerable"]),
+        int(stored["hits"]),
+        tuple(_curve(each) for each in stored["curves"]),
+    )
 
 
 def _curve(stored: dict[str, Any]) -> ScoreCurve:

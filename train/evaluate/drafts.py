@@ -22,7 +22,13 @@ from edge_retrieve.runtime.reports import parse_report
 from edge_retrieve.train.datasets.corpus import FINDINGS
 from edge_retrieve.train.evaluate.archive import EncodedPhantoms
 from edge_retrieve.train.evaluate.encoded import WHOLE
-from edge_retrieve.train.evaluate.neighbours import Found, StatedArchive, find_neighbours, votes_of
+from edge_retrieve.train.evaluate.neighbours import (
+    Found,
+    StatedArchive,
+    find_neighbours,
+    suspected_regions,
+    votes_of,
+)
 
 TEMPLATE = "template"
 UNCONDITIONED = "template_unconditioned"
@@ -119,18 +125,21 @@ def draft_archive(
     found = [seek(place, conditioned=True) for place in range(len(REGIONS))]
     whole = seek(WHOLE, conditioned=False)
     bench = _Bench(archive, curves, phantoms.boxes.found)
-    drawn = _suspected(archive.archive.truth, seed)
+    drawn = suspected_regions(archive.archive.truth, seed)
     chosen = {"surveyed": np.ones(drawn.shape, dtype=bool), "suspected": drawn}
     pairs = {name: np.zeros_like(archive.archive.truth) for name in chosen}
     grounds = {name: np.zeros((len(everyone), 4), dtype=np.int64) for name in chosen}
-    votes = np.full(archive.archive.truth.shape, np.nan)
+    votes = {name: np.full(archive.archive.truth.shape, np.nan) for name in chosen}
     for n in range(len(everyone)):
-        places = [bench.place(found[place], n) for place in range(len(REGIONS))]
-        for place, evidence in enumerate(places):
-            for vote in evidence.votes:
-                votes[n, place, FINDINGS.index(vote.finding)] = vote.strength
         for name, asked in chosen.items():
-            told = bench.read(_draft([places[p] for p in np.flatnonzero(asked[n])], name == "surveyed"))
+            survey = name == "surveyed"
+            places = [bench.place(found[place], n, survey=survey) for place in np.flatnonzero(asked[n])]
+            for place in places:
+                assert place.region is not None
+                for vote in place.votes:
+                    column = FINDINGS.index(vote.finding)
+                    votes[name][n, place.region.position, column] = vote.strength
+            told = bench.read(_draft(places, survey))
             pairs[name][n] = told.pairs
             grounds[name][n] = told.sentences, told.unsupported, told.citations, told.correct
         if progress:
@@ -143,7 +152,7 @@ def draft_archive(
             asked,
             {TEMPLATE: pairs[name], **_stated_by_others(others, archive.archive.truth, asked)},
             grounds[name],
-            np.where(asked[..., None], votes, np.nan),
+            votes[name],
         )
         for name, asked in chosen.items()
     )
@@ -156,17 +165,13 @@ class _Bench:
     def __init__(self, archive: StatedArchive, curves: VoteCurves, boxes: npt.NDArray[np.float32]) -> None:
         self._archive, self._boxes = archive, boxes
         self._rates = archive.rates()
-        self._worth = partial(
-            curves.probabilities,
-            asked=Sides.IMAGE,
-            conditioned=True,
-            studies=max(1, int(archive.archive.has_report.sum())),
-        )
+        studies = max(1, int(archive.archive.has_report.sum()))
+        self._worth = partial(curves.probabilities, asked=Sides.IMAGE, conditioned=True, studies=studies)
         self._said = [
             [frozenset(FINDINGS[f] for f in np.flatnonzero(row)) for row in study] for study in archive.stated
         ]
 
-    def place(self, found: Found, n: int) -> PlaceEvidence:
+    def place(self, found: Found, n: int, *, survey: bool) -> PlaceEvidence:
         """Return the evidence of one place of a study, as the runtime gathers it."""
         neighbours = [
             Neighbour(
@@ -181,7 +186,8 @@ class _Bench:
             if found.held[n, rank - 1]
         ]
         box = Box(*map(float, self._boxes[n, found.place]))
-        return place_evidence(REGIONS[found.place], neighbours, self._rates, self._worth, box=box)
+        worth = partial(self._worth, survey=survey)
+        return place_evidence(REGIONS[found.place], neighbours, self._rates, worth, box=box)
 
     def read(self, draft: Draft) -> Statements:
         """Read a draft as text, and hold its citations against what the cited phantoms show."""
@@ -205,16 +211,6 @@ class _Bench:
 
 def _draft(places: Sequence[PlaceEvidence], survey: bool) -> Draft:
     return TemplateWriter().write(Evidence(tuple(places), _NO_ANSWER, 0, survey=survey))
-
-
-def _suspected(truth: Bools, seed: int) -> Bools:
-    """Return the regions that show something, and as many others; one where a study shows nothing."""
-    asked = np.asarray(truth.any(axis=2))
-    generator = np.random.default_rng(seed)
-    for row in asked:
-        clean = np.flatnonzero(~row)
-        row[generator.choice(clean, min(len(clean), max(1, int(row.sum()))), replace=False)] = True
-    return asked
 
 
 def _others(archive: StatedArchive, whole: Found) -> dict[str, Floats]:

@@ -138,6 +138,27 @@ def votes_of(found: Found, stated: StatedArchive) -> tuple[_Floats, _Bools]:
     return beyond_chance(shares, np.broadcast_to(base, (len(FINDINGS),))), np.asarray(named.any(axis=1))
 
 
+def suspected_regions(truth: _Bools, seed: int) -> _Bools:
+    """Return the regions that show something, and as many others; one where a study shows nothing.
+
+    Parameters
+    ----------
+    truth : bool array of shape [N, 29, L]
+    seed : int
+        Of the others.
+
+    Returns
+    -------
+    bool array of shape [N, 29]
+    """
+    asked = np.asarray(truth.any(axis=2))
+    generator = np.random.default_rng(seed)
+    for row in asked:
+        clean = np.flatnonzero(~row)
+        row[generator.choice(clean, min(len(clean), max(1, int(row.sum()))), replace=False)] = True
+    return asked
+
+
 def _nearest(scores: _Floats) -> Sequence[npt.NDArray[np.generic]]:
     """Return the columns of each row's best scores, best first, and these."""
     count = min(NEIGHBOURS, scores.shape[1])

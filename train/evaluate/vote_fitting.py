@@ -1,8 +1,9 @@
 """Fitting what a vote is worth: isotonic curves from votes beyond chance to probabilities.
 
 As with single scores (`train.evaluate.calibration`) the archive is asked whole, in quarters and in
-sixteenths. Every study asks in every region, so that most of what is asked for is not there: a curve fitted
-on suspected regions alone would see findings everywhere.
+sixteenths. There are two sets of curves. Where every region is asked about in turn, most of what is asked for
+is not there: a curve fitted on suspected regions alone would see findings everywhere. Where somebody suspects
+a region, it is there more often: of those it is fitted on, half show something.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from edge_retrieve.runtime.explain.votes import NEIGHBOURS
 from edge_retrieve.train.evaluate.asked import FoundHits, divided
 from edge_retrieve.train.evaluate.calibration import PARTS, SEED, STUDIES, Progress, fit_curve
 from edge_retrieve.train.evaluate.encoded import WHOLE
-from edge_retrieve.train.evaluate.neighbours import StatedArchive, find_neighbours, votes_of
+from edge_retrieve.train.evaluate.neighbours import (
+    StatedArchive,
+    find_neighbours,
+    suspected_regions,
+    votes_of,
+)
 
 # More bins than for single scores: nearly all votes are near chance, and the few others decide.
 _BINS = 240
@@ -60,26 +66,36 @@ def fit_votes(
     """
     kinds = [(asked, conditioned) for conditioned in (True, False) for asked in Sides]
     sizes = [divide(archive, parts, seed) for parts in PARTS]
-    curves = []
+    curves: dict[bool, list[ScoreCurve]] = {False: [], True: []}
     for done, (asked, conditioned) in enumerate(kinds):
         if progress:
             progress("fit the votes", done, len(kinds))
         for parts in sizes:
-            most = _MOST_STUDIES // len(parts)
-            found = [ask(part, asked, conditioned, fusion, calibration, most=most) for part in parts]
-            curve = fit_curve(FoundHits.joined(found), _BINS)
-            if curve is not None:
-                studies = max(1, round(len(archive.archive) / len(parts)))
-                curves.append(ScoreCurve(asked, Sides.BOTH, conditioned, studies, *curve))
+            studies = max(1, round(len(archive.archive) / len(parts)))
+            for survey, fitted in curves.items():
+                if survey and not conditioned:
+                    continue  # what is not asked in regions is not asked in all of them
+                most = _MOST_STUDIES // len(parts)
+                found = [
+                    ask(part, asked, conditioned, fusion, calibration, most=most, survey=survey, seed=seed)
+                    for part in parts
+                    if len(part.archive) > NEIGHBOURS
+                ]
+                curve = fit_curve(FoundHits.joined(found), _BINS) if found else None
+                if curve is not None:
+                    fitted.append(ScoreCurve(asked, Sides.BOTH, conditioned, studies, *curve))
     if progress:
         progress("fit the votes", len(kinds), len(kinds))
-    if not curves:
+    if not all(curves.values()):
         raise ConfigError(
             f"{len(archive.archive)} studies hold too few findings to fit votes on",
             where="eval report --fit",
             remedy=f"Use more studies; {STUDIES} are meant",
         )
-    return VoteCurves(graphs, ScoreCalibration("isotonic", data, 0.0, NEIGHBOURS, tuple(curves)))
+    suspected, surveyed = (
+        ScoreCalibration("isotonic", data, 0.0, NEIGHBOURS, tuple(each)) for each in curves.values()
+    )
+    return VoteCurves(graphs, suspected, surveyed)
 
 
 def divide(archive: StatedArchive, parts: int, seed: int) -> list[StatedArchive]:
@@ -97,6 +113,8 @@ def ask(
     calibration: ScoreCalibration | None,
     *,
     most: int,
+    survey: bool,
+    seed: int = SEED,
 ) -> FoundHits:
     """Let studies ask in every region, or as a whole, and return the votes and whether they are right.
 
@@ -104,10 +122,15 @@ def ask(
     ----------
     most : int
         Studies that ask.
+    survey : bool
+        Ask in every region, not only in suspected ones.
+    seed : int
+        Of the clean regions that are suspected.
     """
     count = len(archive.archive)
     step = max(1, count // max(1, most))
     asking = np.arange(0, count, step, dtype=np.int64)
+    suspected = suspected_regions(archive.archive.truth, seed)[asking]
     votes, right, patients = [], [], []
     for place in range(len(REGIONS)) if conditioned else (WHOLE,):
         found = find_neighbours(
@@ -120,6 +143,8 @@ def ask(
             calibration=calibration,
         )
         beyond, supported = votes_of(found, archive)
+        if conditioned and not survey:
+            supported &= suspected[:, place, None]
         votes.append(np.where(supported, beyond, np.nan).astype(np.float32))
         right.append(archive.true_in(place)[asking])
         patients.append(archive.archive.patients[asking])

@@ -25,7 +25,10 @@ def neighbour(rank, *stated, denied=(), probability=0.9, study=None, sentences=(
     )
 
 
-def place(region, neighbours, rates=None, box=Box(1, 2, 30, 40)):
+BOX = Box(1, 2, 30, 40)
+
+
+def place(region, neighbours, rates=None, box=BOX):
     """The evidence of a place whose votes are worth what they are beyond chance."""
     rates = rates or BaseRates(100, {(finding, region): 3 for finding in Finding})
     return place_evidence(region, neighbours, rates, lambda votes: votes.clip(0, 1), box=box)

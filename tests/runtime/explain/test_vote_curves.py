@@ -16,8 +16,11 @@ from edge_retrieve.runtime.explain.vote_curves import (
 
 
 def curves(graphs="g"):
-    line = ScoreCurve(Sides.IMAGE, Sides.BOTH, True, 100, (0.0, 0.5, 1.0), (0.1, 0.2, 0.9))
-    return VoteCurves(graphs, ScoreCalibration("isotonic", "by hand", 0.0, 10, (line,)))
+    def calibration(*heights):
+        line = ScoreCurve(Sides.IMAGE, Sides.BOTH, True, 100, (0.0, 0.5, 1.0), heights)
+        return ScoreCalibration("isotonic", "by hand", 0.0, 10, (line,))
+
+    return VoteCurves(graphs, calibration(0.2, 0.4, 1.0), calibration(0.1, 0.2, 0.9))
 
 
 def test_the_shipped_curves_are_for_the_shipped_bundle():
@@ -25,8 +28,11 @@ def test_the_shipped_curves_are_for_the_shipped_bundle():
     assert bundle.path == DEMO_BUNDLE
     found = curves_for(bundle)
     assert found is not None
-    kinds = {(curve.asked, curve.conditioned) for curve in found.calibration.curves}
+    kinds = {(curve.asked, curve.conditioned) for curve in found.suspected.curves}
     assert kinds == {(asked, conditioned) for asked in Sides for conditioned in (True, False)}
+    assert {(curve.asked, curve.conditioned) for curve in found.surveyed.curves} == {
+        (asked, True) for asked in Sides
+    }
 
 
 def test_what_is_written_is_read_again(tmp_path):
@@ -35,16 +41,19 @@ def test_what_is_written_is_read_again(tmp_path):
     assert read_curves(path) == curves()
 
 
-def test_votes_are_read_off_the_line(toy):
-    found = curves().probabilities(np.array([-1.0, 0.25, 2.0]), asked=Sides.IMAGE, conditioned=True, studies=5)
-    assert found.tolist() == pytest.approx([0.1, 0.15, 0.9], abs=1e-6)
-    assert curves().probabilities(np.zeros(1), asked=Sides.TEXT, conditioned=True, studies=5) is None
+def test_votes_are_read_off_the_line():
+    votes, of = np.array([-1.0, 0.25, 2.0]), {"conditioned": True, "studies": 5}
+    surveyed = curves().probabilities(votes, asked=Sides.IMAGE, survey=True, **of)
+    assert surveyed.tolist() == pytest.approx([0.1, 0.15, 0.9], abs=1e-6)
+    suspected = curves().probabilities(votes, asked=Sides.IMAGE, survey=False, **of)
+    assert suspected.tolist() == pytest.approx([0.2, 0.3, 1.0], abs=1e-6)
+    assert curves().probabilities(votes, asked=Sides.TEXT, survey=False, **of) is None
 
 
 def test_another_bundle_has_none_and_its_digest_tells_it_apart(toy):
     assert curves_for(toy.bundle) is None
     manifest = toy.bundle.manifest
-    other = replace(toy.bundle, manifest=replace(manifest, score_calibration=curves().calibration))
+    other = replace(toy.bundle, manifest=replace(manifest, score_calibration=curves().suspected))
     assert graphs_digest(other) != graphs_digest(toy.bundle)
     assert graphs_digest(toy.bundle) == graphs_digest(replace(toy.bundle))
 
@@ -61,7 +70,7 @@ def test_a_damaged_file_is_refused(tmp_path, text):
 
 def test_a_curve_that_falls_is_refused(tmp_path):
     stored = curves().to_json()
-    stored["curves"][0]["probabilities"] = [0.9, 0.2, 0.1]
+    stored["surveyed"]["curves"][0]["probabilities"] = [0.9, 0.2, 0.1]
     path = tmp_path / "votes.json"
     path.write_text(json.dumps(stored))
     with pytest.raises(BundleError, match="fall"):

@@ -1,0 +1,126 @@
+"""edge-retrieve explain and eval report: what they answer, and what they refuse."""
+
+import json
+
+import pytest
+
+from edge_retrieve.runtime.explain.draft import PRELIMINARY
+
+ZONE = "right upper lung zone"
+
+
+@pytest.fixture
+def explain(run, toy, store_path):
+    def call(*arguments):
+        bundle = ("--bundle", toy.bundle.path, "--allow-unsigned")
+        return run("explain", *arguments, "--store", store_path, *bundle)
+
+    return call
+
+
+def test_an_image_is_explained_where_it_is_asked_about(explain, run, toy, store_path, query_image):
+    told = json.loads(explain(query_image, "--region", ZONE, "--json").stdout)
+    (place,) = told["evidence"]["places"]
+    assert place["region"] == ZONE
+    (vote,) = place["votes"]
+    assert vote["finding"] == "nodule"
+    assert len(vote["for"]) == 4
+    assert vote["base_rate"] == pytest.approx(4 / 6, abs=1e-6)
+    hits = json.loads(
+        run(
+            "query", query_image, "--store", store_path, "--region", ZONE, "--json",
+            "--bundle", toy.bundle.path, "--allow-unsigned",
+        ).stdout
+    )["hits"]  # fmt: skip
+    assert [each["study"] for each in place["neighbours"]] == [hit["study"] for hit in hits]
+    assert told["evidence"]["result"]["hits"] == hits
+    assert place["sides"]["compared"] > 0
+    assert told["draft"]["status"] == PRELIMINARY
+    assert told["draft"]["writer"] == "template"
+    for sentence in told["draft"]["sentences"]:
+        assert sentence["citations"]
+
+
+def test_people_read_the_evidence_and_a_marked_draft(explain, query_image):
+    result = explain(query_image, "--region", ZONE)
+    assert result.exit_code == 0
+    assert "RIGHT UPPER LUNG ZONE" in result.stdout
+    assert "nearest without" in result.stdout
+    assert result.stdout.count(PRELIMINARY) == 2
+
+
+def test_a_study_of_the_store_is_explained(explain, run, toy, store_path):
+    listed = json.loads(
+        run("query", "--text", "nodule", "--store", store_path, "--json", "--bundle", toy.bundle.path,
+            "--allow-unsigned").stdout
+    )["hits"]  # fmt: skip
+    study = listed[0]["study"]
+    told = json.loads(explain(study, "--json").stdout)["evidence"]
+    assert told["study"] == study
+    assert told["survey"] is True
+    assert len(told["places"]) == 29
+    assert all(each["study"] != study for place in told["places"] for each in place["neighbours"])
+
+
+def test_the_page_shows_pictures_with_boxes_and_needs_nothing_else(explain, query_image, tmp_path):
+    page = tmp_path / "page.html"
+    assert explain(query_image, "--region", ZONE, "--counterfactual", "--html", page).exit_code == 0
+    text = page.read_text()
+    assert PRELIMINARY in text
+    assert text.count("data:image/png;base64,") >= 2
+    assert "<rect" in text
+    assert "blanked" in text
+    assert "http" not in text.replace("<!doctype html>", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nobody",), "the store has no study 'nobody'"),
+        (("nobody", "--region", "right lnug"), "Did you mean"),
+    ],
+)
+def test_wrong_use_is_told(explain, arguments, says):
+    result = explain(*arguments)
+    assert result.exit_code in (1, 2)
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_study_cannot_be_altered(explain, run, toy, store_path):
+    listed = run("query", "--text", "nodule", "--store", store_path, "--json", "--bundle", toy.bundle.path,
+                 "--allow-unsigned")  # fmt: skip
+    study = json.loads(listed.stdout)["hits"][0]["study"]
+    result = explain(study, "--counterfactual")
+    assert result.exit_code in (1, 2)
+    assert "Give its image file" in result.stderr
+
+
+def test_a_page_that_cannot_be_written_is_told(explain, query_image, tmp_path):
+    result = explain(query_image, "--region", ZONE, "--html", tmp_path / "no" / "page.html")
+    assert result.exit_code in (1, 2)
+    assert "Name a file that can be written to" in result.stderr
+
+
+def test_drafts_are_scored_on_a_few_phantoms(run, tmp_path):
+    """The whole path at the smallest size; its figures mean nothing."""
+    votes = tmp_path / "votes.json"
+    arguments = ("eval", "report", "--studies", 24, "--seed", 5, "--encoded", tmp_path / "kept", "--json")
+    result = run(*arguments, "--fit", votes)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["synthetic"] is True
+    for scope in ("drafts", "drafts_of_suspected_regions"):
+        template = report[scope]["template"]
+        assert 0 <= template["finding_region_f1"] <= 1
+        assert template["unsupported"] <= 1
+        assert set(report[scope]) > {"template", "nearest_report", "archive_majority"}
+    assert report["risk_coverage_of_suspected_regions"]["places"] > 0
+    again = run(*arguments, "--votes", votes)
+    assert json.loads(again.stdout)["drafts"] == report["drafts"]
+
+
+def test_votes_of_another_bundle_are_refused(run, toy, tmp_path):
+    result = run("eval", "report", "--bundle", toy.bundle.path, "--allow-unsigned", "--studies", 4)
+    assert result.exit_code == 1
+    assert "Fit it: --fit FILE" in result.stderr
