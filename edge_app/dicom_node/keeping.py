@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 from pydicom.filereader import read_file_meta_info
@@ -98,12 +99,15 @@ def sop_class_and_sender(path: Path) -> tuple[str, str]:
             return "", ""
 
 
-def study_of(path: Path) -> str:
-    """Return the study of a file that was stored; empty for one that is not DICOM."""
+def study_of(file: Path | BinaryIO) -> str:
+    """Return the study of a file; empty for one that is not DICOM.
+
+    Not for a deflated data set that nothing has looked at: it may be a bomb.
+    """
     with captured_warnings():
         try:
             return Header(
-                pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
+                pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
             ).text("StudyInstanceUID")
         except Exception:
             # A picture in another format.

@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edge_retrieve.edge_app.dicom_node.gate import Gate, OpenGate
+from edge_retrieve.edge_app.dicom_node.pseudonym_gate import PseudonymGate
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.edge_app.dicom_node.status import NodeStatus, spool_status
 from edge_retrieve.edge_app.dicom_node.storing import ObjectStorer
 from edge_retrieve.edge_app.dicom_node.worker import Worker
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.store import Store
 
@@ -36,6 +38,8 @@ class DicomNode:
         None not to watch one.
     gate : Gate, optional
         What objects pass before they are stored; all of them as they are where None.
+    deidentifier : Deidentifier, optional
+        What cases pass before they are stored; none where None.
     on_searchable : callable, optional
         Told the seconds from arrival to being searchable, for each image.
 
@@ -55,6 +59,7 @@ class DicomNode:
         drop_folder: Path | None = None,
         gate: Gate | None = None,
         on_searchable: Callable[[float], None] | None = None,
+        deidentifier: Deidentifier | None = None,
     ) -> None:
         self.spool = spool
         self._scp: StorageScp | None = None
@@ -68,7 +73,9 @@ class DicomNode:
             from edge_retrieve.edge_app.dicom_node.drop_folder import DropFolder
 
             self._drop = DropFolder(drop_folder, spool)
-        storer = ObjectStorer(spool, store, encoder, gate or OpenGate(), on_searchable)
+        if gate is None:
+            gate = OpenGate() if deidentifier is None else PseudonymGate(deidentifier)
+        storer = ObjectStorer(spool, store, encoder, gate, on_searchable, deidentifier)
         self._worker = Worker(spool, storer)
 
     @property

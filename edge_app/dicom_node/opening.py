@@ -10,13 +10,14 @@ from edge_retrieve.edge_app.dicom_node.node import DicomNode
 from edge_retrieve.edge_app.dicom_node.peers import read_ae_titles
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
 from edge_retrieve.edge_app.dicom_node.spool import Spool
-from edge_retrieve.edge_app.dicom_settings import DicomSettings
+from edge_retrieve.edge_app.privacy import prepare_ingest
+from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
 
 
 def open_node(
     workspace: Workspace,
-    settings: DicomSettings,
+    settings: ServerSettings,
     *,
     gate: Gate | None = None,
     on_searchable: Callable[[float], None] | None = None,
@@ -29,7 +30,7 @@ def open_node(
     Parameters
     ----------
     workspace : Workspace
-    settings : DicomSettings
+    settings : ServerSettings
     gate, on_searchable
         As for `DicomNode`.
 
@@ -63,6 +64,9 @@ def open_node(
         drop_folder=Path(settings.drop_folder) if settings.drop_folder else None,
         gate=gate,
         on_searchable=on_searchable,
+        deidentifier=prepare_ingest(
+            workspace.store, workspace.site, [], keep_identities=settings.keep_identities
+        ),
     )
 
 

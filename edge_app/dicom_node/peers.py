@@ -11,6 +11,7 @@ from edge_retrieve.runtime.errors import ConfigError, EdgeRetrieveError
 
 OWN_AE_TITLE = "EDGE_RETRIEVE"
 _LONGEST_AE_TITLE = 16  # PS3.5, value representation AE
+_SILENCE_S = 30.0  # of a caller, before its connection is closed
 
 
 class DicomError(EdgeRetrieveError):
@@ -116,10 +117,11 @@ class _PatientContext(ssl.SSLContext):
     """A server's context that shakes hands when a connection is first read, in that connection's thread.
 
     pynetdicom wraps a connection in the loop that accepts all of them, where one caller who says nothing
-    would keep everybody else waiting.
+    would keep everybody else waiting. Nor may such a caller hold one of the associations for ever.
     """
 
     def wrap_socket(self, sock: Any, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        sock.settimeout(_SILENCE_S)
         options["do_handshake_on_connect"] = False
         return super().wrap_socket(sock, *arguments, **options)
 

@@ -14,6 +14,7 @@ from edge_retrieve.edge_app.dicom_node.spool import Spool, SpoolEntry, write_dur
 from edge_retrieve.edge_app.dicom_node.status import WorkStatus
 from edge_retrieve.edge_app.dicom_node.structured_reports import read_report
 from edge_retrieve.edge_app.labels import label_after_ingest
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import PixelError, UnknownStudyError
 from edge_retrieve.runtime.ingest import Outcome, ingest
@@ -44,6 +45,8 @@ class ObjectStorer:
         Of the store's bundle.
     gate : Gate
         Every object passes it before anything of it is stored.
+    deidentifier : Deidentifier, optional
+        What every image passes as it is read; no file of it is kept then.
     on_searchable : callable, optional
         Told, for each image stored, how many seconds after its arrival queries find it.
     """
@@ -55,8 +58,10 @@ class ObjectStorer:
         encoder: Encoder,
         gate: Gate,
         on_searchable: Callable[[float], None] | None = None,
+        deidentifier: Deidentifier | None = None,
     ) -> None:
         self._spool, self._store, self._encoder, self._gate = spool, store, encoder, gate
+        self._deidentifier = deidentifier
         self._texts = ReportEncoder(encoder)
         self._on_searchable = on_searchable
         self.status = WorkStatus()
@@ -95,7 +100,12 @@ class ObjectStorer:
             of_path.setdefault(file.path, []).append(each)
         was_empty = self._store.count() == 0
         summary = ingest(
-            self._store, self._encoder, list(kept), reports=self._spool.reports, refresh_index=False
+            self._store,
+            self._encoder,
+            list(kept),
+            reports=self._spool.reports,
+            refresh_index=False,
+            deidentifier=self._deidentifier,
         )
         if summary.accepted or summary.flagged:
             label_after_ingest(self._store.path, [self._spool.objects], was_empty=was_empty)
@@ -111,7 +121,12 @@ class ObjectStorer:
             return
         new = outcome is not Outcome.UNCHANGED
         if new:
-            (self._spool.reports / f"{study_of(kept.path)}.txt").unlink(missing_ok=True)
+            study = study_of(kept.path)
+            if self._deidentifier is not None:
+                study = self._deidentifier.uid(study)
+                # It names the patient; the store needs it no more.
+                kept.path.unlink(missing_ok=True)
+            (self._spool.reports / f"{study}.txt").unlink(missing_ok=True)
             kept.report.unlink(missing_ok=True)
         else:
             kept.forget()

@@ -1,0 +1,157 @@
+"""DICOM objects of the toy pictures, and a store with a node that takes them in."""
+
+import gc
+import io
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom import uid
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+
+from edge_retrieve.edge_app.dicom_node.gate import OpenGate
+from edge_retrieve.edge_app.dicom_node.spool import Spool
+from edge_retrieve.edge_app.dicom_node.storing import ObjectStorer
+from edge_retrieve.edge_app.dicom_node.worker import Worker
+from edge_retrieve.runtime.encoder import Encoder
+from edge_retrieve.runtime.store import Store
+
+
+def file_of(dataset: Dataset, sop_class: str, syntax: str = uid.ExplicitVRLittleEndian) -> bytes:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID = sop_class
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = uid.generate_uid()
+    meta.TransferSyntaxUID = syntax
+    whole = FileDataset(None, dataset, file_meta=meta, preamble=b"\0" * 128)
+    stream = io.BytesIO()
+    pydicom.dcmwrite(stream, whole, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def patient_level(patient: str, study: str) -> Dataset:
+    dataset = Dataset()
+    dataset.PatientName, dataset.PatientID = f"Doe^{patient}", patient
+    dataset.StudyInstanceUID = study
+    dataset.SeriesInstanceUID = uid.generate_uid()
+    dataset.StudyDate, dataset.PatientSex, dataset.PatientAge = "20240131", "F", "062Y"
+    return dataset
+
+
+@pytest.fixture(autouse=True)
+def _collect_sockets():
+    """Let go of the connections that pynetdicom forgets to close where the other side has gone first."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(scope="session")
+def make_image(toy):
+    """Return a function that makes a chest X-ray as a DICOM file."""
+
+    def make(seed, *, patient="P1", study="", syntax=uid.ExplicitVRLittleEndian, bright=0.9, **changes):
+        picture = toy.picture(seed, right_upper_lung_zone=bright)
+        dataset = patient_level(patient, study or uid.generate_uid())
+        dataset.Modality, dataset.BodyPartExamined, dataset.ViewPosition = "CR", "CHEST", "PA"
+        dataset.Rows, dataset.Columns = picture.shape
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.BitsAllocated = dataset.BitsStored = 8
+        dataset.HighBit, dataset.PixelRepresentation = 7, 0
+        dataset.WindowCenter, dataset.WindowWidth = 128, 256
+        dataset.PixelData = np.ascontiguousarray(picture).tobytes()
+        for keyword, value in changes.items():
+            setattr(dataset, keyword, value)
+        return file_of(dataset, uid.ComputedRadiographyImageStorage, syntax)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_report():
+    """Return a function that makes a structured report with findings and an impression."""
+
+    def item(kind, concept):
+        made = Dataset()
+        made.ValueType = kind
+        made.RelationshipType = "CONTAINS"
+        code = Dataset()
+        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "121070", "DCM", concept
+        made.ConceptNameCodeSequence = [code]
+        return made
+
+    def make(study, findings, impression="", **changes):
+        dataset = patient_level("P1", study)
+        dataset.Modality = "SR"
+        dataset.ValueType, dataset.ContinuityOfContent = "CONTAINER", "SEPARATE"
+        dataset.CompletionFlag, dataset.VerificationFlag = "COMPLETE", "VERIFIED"
+        dataset.ContentSequence = []
+        for concept, text in (("Findings", findings), ("Impression", impression)):
+            if text:
+                section, said = item("CONTAINER", concept), item("TEXT", concept[:-1])
+                said.TextValue = text
+                section.ContentSequence = [said]
+                dataset.ContentSequence.append(section)
+        for keyword, value in changes.items():
+            setattr(dataset, keyword, value)
+        return file_of(dataset, uid.BasicTextSRStorage)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def encoder(toy):
+    with Encoder(toy.bundle) as encoder:
+        yield encoder
+
+
+@pytest.fixture
+def store(toy, tmp_path):
+    with Store.open(tmp_path / "store", bundle=toy.bundle, create=True) as store:
+        yield store
+
+
+@pytest.fixture
+def spool(store):
+    return Spool(store.path / "dicom")
+
+
+@pytest.fixture
+def make_worker(spool, store, encoder):
+    def make(gate=None, **options):
+        return Worker(spool, ObjectStorer(spool, store, encoder, gate or OpenGate(), **options))
+
+    return make
+
+
+@pytest.fixture
+def worker(make_worker):
+    return make_worker()
+
+
+@pytest.fixture
+def wait_for():
+    """Return a function that waits until something is true."""
+
+    def wait(condition, seconds=20.0):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def everything_below():
+    """Return a function that joins the names and contents of all files below a folder."""
+
+    def read(folder: Path) -> bytes:
+        return b"\n".join(
+            str(path).encode() + b"\n" + path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        )
+
+    return read
