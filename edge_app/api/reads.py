@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter
@@ -13,7 +12,7 @@ from edge_retrieve.edge_app.api.pages import Limit, Offset
 from edge_retrieve.edge_app.api.query import answered, make_ready
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.feedback import Impression, Read
+from edge_retrieve.edge_app.feedback import Final, Impression, Read, Revealed
 from edge_retrieve.edge_app.shapes import Answer, FinalShape, ReadList, ReadShape, RevealedShape
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.findings.names import finding_named
@@ -98,6 +97,14 @@ def _shape(read: Read) -> ReadShape:
         findings=list(read.impression.findings),
         sure=read.impression.sure,
         at=read.at,
-        revealed=None if read.revealed is None else RevealedShape(**asdict(read.revealed)),
-        final=None if read.final is None else FinalShape(**asdict(read.final)),
+        revealed=None if read.revealed is None else _revealed(read.revealed),
+        final=None if read.final is None else _final(read.final),
     )
+
+
+def _revealed(revealed: Revealed) -> RevealedShape:
+    return RevealedShape(revealed.at, list(revealed.studies), revealed.abstained)
+
+
+def _final(final: Final) -> FinalShape:
+    return FinalShape(final.impression, list(final.findings), final.sure, final.at)

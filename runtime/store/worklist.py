@@ -48,7 +48,8 @@ def conditions(wanted: Worklist) -> tuple[str, tuple[str, ...]]:
     """Return the WHERE clause about ``studies s``, empty where all are listed, and its values."""
     clauses: list[str] = []
     values: list[str] = []
-    for word in wanted.search.split():
+    # SQLite would take a NUL for a pattern's end, and find everything.
+    for word in wanted.search.replace("\0", "\ufffd").split():
         clauses.append(
             "((s.study || ' ' || s.patient || ' ' || s.study_date) LIKE ? ESCAPE '\\'"
             " OR s.id IN (SELECT o.study FROM orders o WHERE o.accession LIKE ? ESCAPE '\\')"
@@ -76,5 +77,5 @@ def conditions(wanted: Worklist) -> tuple[str, tuple[str, ...]]:
 
 def _within(text: str) -> str:
     """Return the LIKE pattern of what contains a text."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = text.replace("\0", "\ufffd").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
