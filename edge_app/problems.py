@@ -19,7 +19,14 @@ from edge_retrieve.edge_app.access.errors import (
     TooManyAttemptsError,
 )
 from edge_retrieve.edge_app.audit.errors import AuditError
-from edge_retrieve.runtime.errors import EdgeRetrieveError, PixelError, QueryError, UnknownStudyError
+from edge_retrieve.runtime.errors import (
+    EdgeRetrieveError,
+    MissingExtraError,
+    OutputError,
+    PixelError,
+    QueryError,
+    UnknownStudyError,
+)
 
 _SHOWN = 80  # characters of what was sent
 
@@ -60,6 +67,8 @@ _STATUS: tuple[tuple[type[EdgeRetrieveError], HTTPStatus], ...] = (
     (HostError, HTTPStatus.MISDIRECTED_REQUEST),
     (QueryError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (PixelError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (OutputError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (MissingExtraError, HTTPStatus.NOT_IMPLEMENTED),
 )
 
 

@@ -76,6 +76,9 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/reads/{read}"): Rule(Permission.READ, of_patients=True),
     ("POST", "/api/reads/{read}/reveal"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/reads/{read}/final"): Rule(Permission.READ, Action.NOTE),
+    # Results to take away.
+    ("POST", "/api/results.zip"): Rule(Permission.READ, Action.EXPORT, of_patients=True),
+    ("POST", "/api/results/{kind}"): Rule(Permission.READ, Action.EXPORT, of_patients=True),
     # Long work: ingest, rebuild, backup.
     ("POST", "/api/jobs"): Rule(Permission.OPERATE, Action.MAINTAIN),
     ("GET", "/api/jobs"): Rule(Permission.OPERATE),

@@ -18,6 +18,7 @@ from edge_retrieve.edge_app.api import (
     pixels,
     query,
     reads,
+    results,
     studies,
     uploads,
 )
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     query.router,
     feedback.router,
     reads.router,
+    results.router,
     jobs.router,
     studies.router,
 )

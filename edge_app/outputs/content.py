@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from edge_retrieve.runtime.anatomy import Box, Region
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
+from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 
@@ -74,8 +74,8 @@ class Place:
 
     Parameters
     ----------
-    region : Region or None
-        None where a person's box lies in none.
+    regions : tuple of Region
+        A person's box may stand for several that it falls into.
     box : Box
         In pixels of the image as displayed.
     drawn : bool
@@ -90,7 +90,7 @@ class Place:
         The highest of a case to share the finding; None where scores are not calibrated.
     """
 
-    region: Region | None
+    regions: tuple[Region, ...]
     box: Box
     drawn: bool
     finding: Finding | None
@@ -100,8 +100,8 @@ class Place:
 
     @property
     def name(self) -> str:
-        """The region's name."""
-        return "drawn region" if self.region is None else self.region.value
+        """The regions' names."""
+        return ", ".join(region.value for region in self.regions) or "drawn region"
 
     @property
     def label(self) -> str:
@@ -218,16 +218,16 @@ def acceptance_by(observer: str | None, organization: str | None, at: datetime) 
 
     Raises
     ------
-    ConfigError
+    QueryError
         Where only one of the two names is given, or one cannot stand in a DICOM object.
     """
     if observer is None and organization is None:
         return None
     for name, value in (("name of who accepts the result", observer), ("organization", organization)):
         if value is None or not value.strip():
-            raise ConfigError(f"the {name} is missing", remedy="Give both, or neither")
+            raise QueryError(f"the {name} is missing", remedy="Give both, or neither")
         if len(value) > _LONGEST_NAME or not value.isprintable() or "\\" in value:
-            raise ConfigError(
+            raise QueryError(
                 f"the {name} is longer than {_LONGEST_NAME} characters, or has a backslash or line break",
                 remedy="Shorten it",
             )
@@ -240,23 +240,38 @@ def case_name(study: str) -> str:
 
 
 def _places(result: RetrievalResult, hits: Sequence[Hit], drawn: Sequence[Box]) -> tuple[Place, ...]:
-    by_box = {match.drawn: match.region for hit in hits for match in hit.regions if match.drawn is not None}
-    places = [_place(by_box.get(box), box, True, hits) for box in dict.fromkeys(drawn)]
-    covered = {place.region for place in places}
+    # Hits that are no evidence tell just as well which regions a box falls into.
+    aims = {(match.drawn, match.region): None for hit in result.hits for match in hit.regions}
+    places = []
+    for box in dict.fromkeys(drawn):
+        regions = [region for aimed, region in aims if aimed == box and region is not None]
+        places.append(_place(tuple(sorted(regions, key=REGIONS.index)), box, True, hits))
+    covered = {region for place in places for region in place.regions}
     places += [
-        _place(region, box, False, hits) for region, box in result.query_boxes if region not in covered
+        _place((region,), box, False, hits) for region, box in result.query_boxes if region not in covered
     ]
     return tuple(places)
 
 
-def _place(region: Region | None, box: Box, drawn: bool, hits: Sequence[Hit]) -> Place:
-    matches = [
-        match
+def _place(regions: tuple[Region, ...], box: Box, drawn: bool, hits: Sequence[Hit]) -> Place:
+    compared = [
+        matches
         for hit in hits
-        for match in hit.regions
-        if (match.drawn == box if drawn else match.region is region and match.drawn is None)
+        if (
+            matches := [
+                match
+                for match in hit.regions
+                if match.region in regions and match.drawn == (box if drawn else None)
+            ]
+        )
     ]
-    stated = Counter(match.finding for match in matches if match.finding is not None)
+    # A case that states a finding in two regions of a box states it once.
+    stated = Counter(
+        finding
+        for matches in compared
+        for finding in dict.fromkeys(match.finding for match in matches)
+        if finding is not None
+    )
     finding, stating = stated.most_common(1)[0] if stated else (None, 0)
-    sure = [match.probability for match in matches if match.probability is not None]
-    return Place(region, box, drawn, finding, stating, len(matches), max(sure, default=None))
+    sure = [match.probability for matches in compared for match in matches if match.probability is not None]
+    return Place(regions, box, drawn, finding, stating, len(compared), max(sure, default=None))

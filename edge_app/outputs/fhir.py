@@ -123,7 +123,7 @@ class _Bundle:
             components.append(_component(codes.PROBABILITY, _number(place.probability)))
         edges = ", ".join(f"{edge:.1f}" for edge in box.as_tuple())
         where = f"Columns and rows of the stored image, left, top, right, bottom: {edges}"
-        observation = self._observation(codes.SEARCH_OUTCOME, [place.region], components, [where])
+        observation = self._observation(codes.SEARCH_OUTCOME, place.regions, components, [where])
         found = codes.FOUND if self._content.cases else codes.ABSTAINED
         observation["valueCodeableConcept"] = _concept(found)
         return observation

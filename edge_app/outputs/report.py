@@ -160,7 +160,7 @@ def _place_group(
             ),
         ),
         finding_type=dicom_codes.DCM.SelectedRegion,
-        finding_sites=_sites([place.region]),
+        finding_sites=_sites(place.regions),
         measurements=measurements,
         qualitative_evaluations=evaluations,
     )

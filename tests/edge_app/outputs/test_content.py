@@ -6,9 +6,9 @@ import pytest
 
 from edge_retrieve.edge_app.outputs.content import acceptance_by, case_name, content_of
 from edge_retrieve.runtime.anatomy import Box, Region
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.findings import Finding
-from edge_retrieve.runtime.hits import RetrievalResult
+from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 
@@ -37,8 +37,9 @@ def test_where_it_abstained_nothing_is_said_of_cases(content_with, box):
 
 def test_a_persons_box_stands_for_the_region_it_falls_into(content_with, box):
     drawn = Box(1.0, 2.0, 30.0, 40.0)
-    (place,) = content_with(box, drawn=drawn).places
-    assert (place.box, place.drawn, place.region) == (drawn, True, Region.RIGHT_LOWER_LUNG_ZONE)
+    for abstained in (False, True):
+        (place,) = content_with(box, drawn=drawn, abstained=abstained).places
+        assert (place.box, place.drawn, place.regions) == (drawn, True, (Region.RIGHT_LOWER_LUNG_ZONE,))
 
 
 def test_an_empty_archive_has_no_cases(known):
@@ -71,5 +72,20 @@ def test_a_person_accepts_with_both_names():
     ],
 )
 def test_a_name_that_cannot_stand_in_an_object_is_refused(observer, organization, what):
-    with pytest.raises(ConfigError, match=what):
+    with pytest.raises(QueryError, match=what):
         acceptance_by(observer, organization, NOW)
+
+
+def test_a_box_that_falls_into_two_regions_is_one_place(known):
+    box, other = Box(0.0, 0.0, 9.0, 9.0), Region.RIGHT_LUNG
+    matches = tuple(
+        RegionMatch(region, 0.9, None, Finding.OPACITY, None, drawn=box, probability=sure)
+        for region, sure in ((known.zone, 0.6), (other, 0.7))
+    )
+    hits = (Hit("a", "p", 0.9, matches, (), 0.65), Hit("b", "q", 0.8, matches[:1], (), 0.6))
+    seen = ((other, Box(0.0, 0.0, 50.0, 50.0)), (known.zone, Box(1.0, 1.0, 20.0, 20.0)))
+    result = RetrievalResult(hits, (other, known.zone), seen, False, calibrated=True)
+    (place,) = content_of(result, known.origin, drawn=[box], made=NOW).places
+    assert place.regions == (other, known.zone)
+    assert (place.finding, place.stating, place.cases, place.probability) == (Finding.OPACITY, 2, 2, 0.7)
+    assert place.name == "right lung, right lower lung zone"

@@ -1,0 +1,118 @@
+"""What a query found, as DICOM and FHIR objects to be taken away."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from edge_retrieve.edge_app.answering import search
+from edge_retrieve.edge_app.api.bodies import json_body
+from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
+from edge_retrieve.edge_app.api.services import Services, Use
+from edge_retrieve.edge_app.asking import read_question
+from edge_retrieve.edge_app.fields import check_names, text
+from edge_retrieve.edge_app.outputs.asked import source_of_study, source_of_upload
+from edge_retrieve.edge_app.outputs.content import Acceptance, acceptance_by, content_of
+from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
+from edge_retrieve.edge_app.outputs.origin import origin_of
+from edge_retrieve.runtime.errors import MissingExtraError, QueryError
+
+_LONGEST_NAME = 64
+_NAME = {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "query": QUERY_SCHEMA,
+        "accepted_by": {
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {"name": _NAME, "organization": _NAME},
+                    "required": ["name", "organization"],
+                    "additionalProperties": False,
+                },
+                {"type": "null"},
+            ]
+        },
+    },
+    "required": ["query"],
+    "additionalProperties": False,
+}
+_BODY = {"requestBody": {"content": {"application/json": {"schema": _SCHEMA}}, "required": True}}
+_BYTES = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+_ONE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/dicom": _BYTES, "application/fhir+json": {"schema": {"type": "object"}}}}
+}
+_ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": _BYTES}}}
+# It names a patient: nothing on the way may keep it.
+_HEADERS = {"cache-control": "no-store"}
+
+router = APIRouter(tags=["results"])
+
+
+@router.post("/api/results.zip", openapi_extra=_BODY, response_class=Response, responses=_ZIP)
+async def all_results(request: Request, use: Use) -> Response:
+    """Return what a query found as all kinds of objects, in one archive."""
+    document = await json_body(request)
+    outputs = await use.turns.run(lambda: _make(use, document, ()))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for output in outputs:
+            archive.writestr(output.file_name, output.data)
+    return _attachment(stream.getvalue(), "application/zip", "results.zip")
+
+
+@router.post("/api/results/{kind}", openapi_extra=_BODY, response_class=Response, responses=_ONE)
+async def result(kind: OutputKind, request: Request, use: Use) -> Response:
+    """Return what a query found as one object; preliminary and unverified unless a person accepts it."""
+    document = await json_body(request)
+    (output,) = await use.turns.run(lambda: _make(use, document, (kind,)))
+    return _attachment(output.data, output.media_type, output.file_name)
+
+
+def _make(use: Services, document: object, kinds: Sequence[OutputKind]) -> tuple[Output, ...]:
+    try:
+        from edge_retrieve.edge_app.outputs.making import make_outputs
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "this server makes no DICOM objects: the package 'highdicom' is not installed",
+            remedy='Run: pip install "edge-retrieve[dicom]", and start it again',
+        ) from error
+    asked = check_names(document, {"query", "accepted_by"}, "request body")
+    question = read_question(asked.get("query"), use.settings.max_hits)
+    now = datetime.now()
+    acceptance = _acceptance(asked.get("accepted_by"), now)
+    upload = use.uploads.get(question.upload) if question.upload else None
+    if upload is not None:
+        source = source_of_upload(upload)
+    elif question.study is not None:
+        source = source_of_study(use.workspace.store.study(question.study))
+    else:
+        raise QueryError(
+            "the query has no image that a result could be filed with",
+            where="query",
+            remedy="Name a study or an upload",
+        )
+    found = search(use.workspace, question, upload.content if upload is not None else None)
+    origin, drawn = origin_of(use.workspace), question.query.boxes
+    content = content_of(found, origin, drawn=drawn, made=now, acceptance=acceptance)
+    return make_outputs(source, content, kinds)
+
+
+def _acceptance(document: object, now: datetime) -> Acceptance | None:
+    if document is None:
+        return None
+    names = check_names(document, {"name", "organization"}, "accepted_by")
+    observer, organization = (text(names, name, _LONGEST_NAME) for name in ("name", "organization"))
+    return acceptance_by(observer or "", organization or "", now)
+
+
+def _attachment(data: bytes, media_type: str, name: str) -> Response:
+    disposition = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(data, media_type=media_type, headers=_HEADERS | disposition)
