@@ -1,10 +1,17 @@
 """DICOM objects of the toy pictures, and a store with a node that takes them in."""
 
+import base64
 import gc
 import io
+import json
+import shutil
+import socket
+import subprocess
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
 
 import numpy as np
 import pydicom
@@ -155,3 +162,80 @@ def everything_below():
         )
 
     return read
+
+
+@dataclass(frozen=True)
+class Orthanc:
+    """A running Orthanc."""
+
+    url: str
+    dicom_port: int
+    move_port: int
+    """Where it sends what ``MOVED_TO`` is to get."""
+    credentials: str
+
+    def get(self, path: str) -> bytes:
+        request = Request(self.url + path, headers={"Authorization": f"Basic {self.credentials}"})
+        with build_opener(ProxyHandler({})).open(request, timeout=20) as answer:
+            return answer.read()
+
+    def post(self, path: str, body: str):
+        request = Request(
+            self.url + path, body.encode(), headers={"Authorization": f"Basic {self.credentials}"}
+        )
+        with build_opener(ProxyHandler({})).open(request, timeout=20) as answer:
+            return json.loads(answer.read())
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory):
+    """An Orthanc of our own, with DICOMweb, that answers to its AE title and a password."""
+    program = shutil.which("Orthanc") or shutil.which("Orthanc", path="/usr/sbin")
+    plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    if program is None or not plugin.exists():
+        pytest.skip("Orthanc (Debian packages orthanc, orthanc-dicomweb) is not installed")
+    folder = tmp_path_factory.mktemp("orthanc")
+    http, dicom, move = free_port(), free_port(), free_port()
+    settings = {
+        "Name": "test",
+        "StorageDirectory": str(folder),
+        "IndexDirectory": str(folder),
+        "Plugins": [str(plugin)],
+        "HttpPort": http,
+        "DicomPort": dicom,
+        "DicomAet": "ORTHANC",
+        "DicomCheckCalledAet": True,
+        "DicomAlwaysAllowFind": True,
+        "DicomAlwaysAllowGet": True,
+        "DicomAlwaysAllowMove": True,
+        "DicomModalities": {"node": ["MOVED_TO", "127.0.0.1", move]},
+        "RegisteredUsers": {"reader": "secret"},
+        "AuthenticationEnabled": True,
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        "HttpThreadsCount": 4,
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
+        running = Orthanc(
+            f"http://127.0.0.1:{http}", dicom, move, base64.b64encode(b"reader:secret").decode()
+        )
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    running.get("/system")
+                    break
+                except OSError:
+                    assert process.poll() is None, (folder / "log").read_text()
+                    assert time.monotonic() < deadline, (folder / "log").read_text()
+                    time.sleep(0.1)
+            yield running
+        finally:
+            process.terminate()
+            process.wait(20)
