@@ -21,6 +21,11 @@ class AccessSettings:
         "Folder of the site's own files: users, audit trail, key of the pseudonyms; 'site' in the store's "
         "folder if left out.",
     )
+    keep_identities: bool = row(
+        False,
+        "yes or no",
+        "Store identifiers of patients as they come, in a store that is empty yet; pseudonyms if left out.",
+    )
     no_login: bool = row(
         False,
         "yes or no",
@@ -88,7 +93,7 @@ class AccessSettings:
         raise ConfigError(
             "other machines could reach the archive, and nobody would have to log in",
             where=f"--host {host}",
-            remedy="Make a user with 'edge-retrieve user add', or give --no-login where the network is trusted",
+            remedy="Make a user with 'edge-retrieve user add', or give --no-login on a trusted network",
         )
 
 

@@ -21,7 +21,7 @@ def prepare_ingest(
 
     The first ingest decides: pseudonyms, unless the site keeps identities or every source is a folder of
     phantoms, who are nobody. From then on the store stays what it is, so that nobody's pseudonym lies beside
-    his name.
+    his name. A store of an earlier version holds identities, and goes on to.
 
     Parameters
     ----------
@@ -45,13 +45,9 @@ def prepare_ingest(
     mark = store.privacy()
     phantoms = bool(sources) and all((source / PHANTOM_MARK).is_file() for source in sources)
     if mark.identities is Identities.UNDECIDED:
-        if store.count() and not (keep_identities or phantoms):
-            raise ConfigError(
-                "the store comes from an earlier version and holds the identifiers of its patients",
-                where=str(store.path),
-                remedy="Ingest into a new store, or give --keep-identities to go on as before",
-            )
-        return _begin(store, site, phantoms=phantoms, keep_identities=keep_identities)
+        # One that holds studies comes from an earlier version, and their identifiers.
+        keep = keep_identities or store.count() > 0
+        return _begin(store, site, phantoms=phantoms, keep_identities=keep)
     if mark.identities is Identities.REPLACED:
         if keep_identities:
             raise ConfigError(

@@ -8,6 +8,8 @@ from contextlib import nullcontext
 
 import uvicorn
 
+from edge_retrieve.edge_app.access.guard import Guard
+from edge_retrieve.edge_app.access_settings import is_own
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.dicom_node.opening import open_node
 from edge_retrieve.edge_app.draining import Drain, DrainingServer
@@ -42,9 +44,16 @@ def serve(
     ------
     ServerError
         Where the address cannot be listened on.
+    ConfigError
+        Where others could reach it without a log-in, or its certificate cannot be used.
     DicomError
         Where the DICOM port cannot be listened on.
     """
+    settings.check_certificate()
+    has_users = Guard.find_users(workspace.site)
+    settings.require_login(settings.host, has_users=has_users)
+    if has_users and not is_own(settings.host) and not settings.speaks_tls:
+        say("Passwords cross the network unencrypted: give --tls-cert, or --tls-proxy behind a proxy.")
     node = open_node(workspace, settings)
     with _listen(settings.host, settings.port) as listener, node or nullcontext():
         drain = Drain()
@@ -62,6 +71,8 @@ def serve(
             timeout_graceful_shutdown=settings.drain_seconds,
             callback_notify=manager.tell if manager.listens else None,
             timeout_notify=EVERY_SECONDS,
+            ssl_certfile=settings.tls_cert or None,
+            ssl_keyfile=settings.tls_key or None,
         )
         announce(address_of(listener, settings))
         if node is not None and node.port:
@@ -73,7 +84,8 @@ def address_of(listener: socket.socket, settings: ServerSettings) -> str:
     """Return the page's address for a person at this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listener.getsockname()[1]}{settings.root_path}/"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{shown}:{listener.getsockname()[1]}{settings.root_path}/"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.labels import read_label
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import Bundle, PrecisionChoice, Trust, load_bundle
@@ -34,6 +35,8 @@ class Workspace:
         Folder of the engines of TensorRT and TensorRT for RTX; empty for the user's cache folder.
     abstain_below : float
         As for `Retriever`.
+    site : str
+        Folder of the site's own files; empty for the one in the store's folder.
     create : bool
         Make the store where there is none.
 
@@ -54,8 +57,10 @@ class Workspace:
         require_gpu: bool = False,
         engines: str = "",
         abstain_below: float = ABSTAIN_BELOW,
+        site: str = "",
         create: bool = False,
     ) -> None:
+        self.site = Site.of(store_path, site)
         self.bundle: Bundle = load_bundle(bundle_path, trust)
         with ExitStack() as stack:
             self.store = stack.enter_context(Store.open(store_path, bundle=self.bundle, create=create))

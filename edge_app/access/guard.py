@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from edge_retrieve.edge_app.access.accounts import Accounts
 from edge_retrieve.edge_app.access.database import AccessDatabase
@@ -65,6 +64,14 @@ class Guard:
             except AuditError:
                 # A store on a read-only medium, used by whoever sits here: as it was without a trail.
                 self._trail = None
+
+    @staticmethod
+    def find_users(site: Site) -> bool:
+        """Return whether a site has users."""
+        if not site.database.exists():
+            return False
+        with AccessDatabase(site.database) as database:
+            return Accounts(database).any()
 
     @property
     def has_users(self) -> bool:
@@ -222,8 +229,3 @@ class Guard:
     @property
     def _sessions(self) -> Sessions:
         return Sessions(self._users, self._settings.session_idle_minutes * 60, self.longest_session_s)
-
-
-def site_of(settings: AccessSettings, store: Path) -> Site:
-    """Return the site's folder as the settings name it."""
-    return Site.of(store, settings.site)

@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from edge_retrieve.edge_app.access.guard import Guard, site_of
+from edge_retrieve.edge_app.access.guard import Guard
 from edge_retrieve.edge_app.access.middleware import AccessControl
 from edge_retrieve.edge_app.access.rules import DecisionTable
+from edge_retrieve.edge_app.api.documentation import describe
 from edge_retrieve.edge_app.api.page import STATIC
 from edge_retrieve.edge_app.api.routers import ROUTERS, addresses
 from edge_retrieve.edge_app.api.services import Services
@@ -42,7 +43,7 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
     services = Services.of(workspace, settings or ServerSettings())
     settings = services.settings
     guard = Guard(
-        site_of(settings, workspace.store.path),
+        workspace.site,
         settings,
         shows_identities=lambda: holds_identities(workspace.store),
     )
@@ -75,6 +76,7 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
     )
     for router in ROUTERS:
         app.include_router(router)
+    describe(app)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.state.services = services
     app.state.warm_up = services.warm_up

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from edge_retrieve.edge_app.cli.audit import audit
 from edge_retrieve.edge_app.cli.bench import bench
 from edge_retrieve.edge_app.cli.bundle import bundle
 from edge_retrieve.edge_app.cli.compare import compare
@@ -25,6 +26,7 @@ from edge_retrieve.edge_app.cli.results import results
 from edge_retrieve.edge_app.cli.serve import serve
 from edge_retrieve.edge_app.cli.store import store
 from edge_retrieve.edge_app.cli.train import train, train_report
+from edge_retrieve.edge_app.cli.user import user
 from edge_retrieve.edge_app.cli.warmup import warmup
 
 
@@ -53,6 +55,8 @@ for _command in (
     results,
     explain,
     store,
+    user,
+    audit,
     phantom,
     dataset,
     train,

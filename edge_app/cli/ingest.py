@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.audit.commands import audited
+from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import (
@@ -18,6 +21,7 @@ from edge_retrieve.edge_app.cli.options import (
     store_option,
 )
 from edge_retrieve.edge_app.labels import label_after_ingest
+from edge_retrieve.edge_app.privacy import prepare_ingest
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
@@ -37,7 +41,7 @@ _SHOWN = 50  # files
     help="A table or a folder of reports; a text file beside an image is found without.",
 )
 @bundle_option
-@setting_options(*MODEL_SETTINGS)
+@setting_options(*MODEL_SETTINGS, "site", "keep_identities")
 @json_option
 def ingest(
     paths: tuple[Path, ...],
@@ -50,12 +54,15 @@ def ingest(
     engines: str,
     trusted_keys: str,
     allow_unsigned: bool,
+    site: str,
+    keep_identities: bool,
     as_json: bool,
 ) -> None:
     """Add images (files or folders) to a store, which is made where there is none.
 
-    Images that are there already are left alone. Exits with 1 where a file was rejected; the others
-    are kept.
+    What tells of persons is taken out first: identifiers become pseudonyms, dates move, reports lose names
+    and numbers, text in pictures is covered. Images that are there already are left alone. Exits with 1
+    where a file was rejected; the others are kept.
     """
     with (
         Workspace(
@@ -66,12 +73,22 @@ def ingest(
             require_gpu=require_gpu,
             engines=engines,
             precision=PrecisionChoice(precision),
+            site=site,
             create=True,
         ) as workspace,
+        audited(Site.of(store_path, site), Action.INGEST),
         progress_bar("Ingesting") as progress,
     ):
         was_empty = workspace.store.count() == 0
-        summary = run(workspace.store, workspace.encoder, paths, reports=reports, progress=progress)
+        deidentifier = prepare_ingest(workspace.store, workspace.site, paths, keep_identities=keep_identities)
+        summary = run(
+            workspace.store,
+            workspace.encoder,
+            paths,
+            reports=reports,
+            progress=progress,
+            deidentifier=deidentifier,
+        )
         label_after_ingest(store_path, paths, was_empty=was_empty)
     if as_json:
         print_json(summary_json(summary))

@@ -32,6 +32,7 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
         engines=settings.engines,
         abstain_below=settings.abstain_below,
         precision=PrecisionChoice(settings.precision),
+        site=settings.site,
     ) as workspace:
         for sentence in workspace.encoder.resolution.sentences():
             say(sentence)

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import click
 
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.audit.commands import audited
+from edge_retrieve.edge_app.audit.events import Action
+from edge_retrieve.edge_app.choosing import chosen_studies
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import (
@@ -24,7 +28,7 @@ from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.erasure import rebuild as rebuild_files
-from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
+from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.index import FileState, Index
 from edge_retrieve.runtime.reencode import reencode as run_reencode
 from edge_retrieve.runtime.store import Store, restore_backup, schema_version, write_backup
@@ -113,6 +117,7 @@ def rebuild(store_path: Path, as_json: bool) -> None:
 @click.option("--later", is_flag=True, help="Leave the traces in the files until the next `store rebuild`.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @store_option
+@setting_options("site")
 @json_option
 def delete(
     studies: tuple[str, ...],
@@ -120,24 +125,19 @@ def delete(
     later: bool,
     yes: bool,
     store_path: Path,
+    site: str,
     as_json: bool,
 ) -> None:
     """Delete studies: no query finds them from then on, and no vector, pixel or word stays in the files."""
     if not studies and not patients:
         raise click.UsageError("Name a STUDY or a --patient.")
     with Store.open(store_path) as opened:
-        chosen = list(studies)
-        for patient in patients:
-            owned = opened.patient_studies(patient)
-            if not owned:
-                raise UnknownStudyError(
-                    f"the store has no studies of patient '{patient}'", where=str(store_path)
-                )
-            chosen += owned
-        chosen = list(dict.fromkeys(chosen))
+        own = Site.of(store_path, site)
+        chosen = chosen_studies(opened, own, studies, patients)
         if not yes:
             click.confirm(f"Delete {len(chosen)} studies for good?", abort=True, err=True)
-        opened.delete(chosen)
+        with audited(own, Action.DELETE, studies=chosen, required=True):
+            opened.delete(chosen)
         erased = False
         if not later:
             erased = _erase(opened)
@@ -156,7 +156,7 @@ def delete(
 def backup(destination: Path, store_path: Path, as_json: bool) -> None:
     """Copy a store into the new folder DEST, also while it is being served and written to."""
     schema_version(store_path)  # says so where there is no store; an earlier version's is copied as it is
-    with progress_bar("Copying the store") as progress:
+    with progress_bar("Copying the store") as progress, audited(Site.of(store_path), Action.BACK_UP):
         written = write_backup(store_path, destination, progress)
     copy_label(store_path, destination)
     if as_json:

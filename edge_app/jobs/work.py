@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_retrieve.edge_app.jobs.runner import Progress, Result, Work
 from edge_retrieve.edge_app.labels import label_after_ingest
+from edge_retrieve.edge_app.privacy import prepare_ingest
 from edge_retrieve.edge_app.reading import ReadImage
 from edge_retrieve.edge_app.uploads import Upload
 from edge_retrieve.edge_app.workspace import Workspace
@@ -142,7 +143,8 @@ def _ingest(workspace: Workspace, paths: list[Path], progress: Progress) -> Resu
         # File names may hold identifiers, and jobs are seen by whoever sees the list.
         progress(done, total, "files" if name else "")
 
-    summary = ingest(workspace.store, workspace.encoder, paths, progress=told)
+    deidentifier = prepare_ingest(workspace.store, workspace.site, paths)
+    summary = ingest(workspace.store, workspace.encoder, paths, progress=told, deidentifier=deidentifier)
     label_after_ingest(workspace.store.path, paths, was_empty=was_empty)
     return {
         "accepted": summary.accepted,

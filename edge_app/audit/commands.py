@@ -1,0 +1,64 @@
+"""What commands of the command line leave in the audit trail."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.audit.errors import AuditError
+from edge_retrieve.edge_app.audit.events import Action, Event, Outcome
+from edge_retrieve.edge_app.audit.references import References, references_of
+from edge_retrieve.edge_app.audit.trail import AuditTrail
+from edge_retrieve.runtime.errors import ConfigError
+
+
+@contextmanager
+def audited(
+    site: Site, action: Action, *, studies: Sequence[str] = (), detail: str = "", required: bool = False
+) -> Iterator[None]:
+    """Write into the trail what the block does, and whether it succeeded.
+
+    Parameters
+    ----------
+    site : Site
+    action : Action
+    studies : sequence of str
+        The studies concerned, if they are known before.
+    detail : str
+        Names no patient.
+    required : bool
+        Whether the block is only run where it can be recorded. Otherwise a site that cannot be written (a
+        store on a read-only medium) stays usable.
+
+    Raises
+    ------
+    AuditError
+        Where it is required and cannot be written.
+    """
+    trail: AuditTrail | None = None
+    try:
+        references = references_of(site.key)
+        trail = AuditTrail(site.audit)
+    except (AuditError, ConfigError):
+        if required:
+            raise
+        references = References(None)
+    outcome = Outcome.FAILED
+    try:
+        yield
+        outcome = Outcome.DONE
+    finally:
+        if trail is not None:
+            subjects = tuple(references.of(study) for study in studies)
+            trail.record(Event(_who(), action, outcome, subjects=subjects, detail=detail))
+            trail.close()
+
+
+def _who() -> str:
+    try:
+        return f"system {getpass.getuser()}"
+    except (KeyError, OSError):
+        # A user number without a name, as in a container.
+        return "system"
