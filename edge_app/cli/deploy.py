@@ -87,12 +87,14 @@ def compose(out: Path, arguments: tuple[str, ...], publish: str, base: str, as_j
 
     After two dashes come the options of `serve`.
     """
-    files = compose_files(_serving(arguments), publish=publish, version=version("edge-retrieve"), base=base)
+    serving = _serving(arguments)
+    files = compose_files(serving, publish=publish, version=version("edge-retrieve"), base=base)
     written = write_all(out, files)
     _tell(
         written,
         (
             f"cp -r dist/wheelhouse {out}/wheelhouse",
+            f"chown -R 10001:10001 {serving.store.parent}",
             f"docker compose --project-directory {out} build",
             f"docker compose --project-directory {out} up --detach",
         ),
@@ -115,15 +117,7 @@ def _serving(arguments: tuple[str, ...]) -> Serving:
     settings = ServerSettings.from_options(known)
     if not settings.port:
         raise ConfigError("a service needs a port of its own", where="--port", remedy="Choose one, as 8080")
-    return Serving(
-        arguments=arguments,
-        store=store,
-        bundle=bundle,
-        host=settings.host,
-        port=settings.port,
-        root_path=settings.root_path,
-        drain_seconds=settings.drain_seconds,
-    )
+    return Serving(arguments, store, bundle, settings)
 
 
 def _program() -> Path:

@@ -29,7 +29,9 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"
 )
 @bundle_option
 @setting_options(
-    "host", "port", "root_path", "dicom_port", "dicom_host", "ae_title", "dicom_folder", *MODEL_SETTINGS
+    *("host", "port", "root_path", "tls_cert", "tls_key"),
+    *("dicom_port", "dicom_host", "ae_title", "dicom_callers", "dicom_folder"),
+    *MODEL_SETTINGS,
 )
 @click.option(
     "--pacs",

@@ -6,6 +6,7 @@ import json
 
 from edge_retrieve.edge_app.deploy.serving import Serving
 from edge_retrieve.edge_app.deploy.templating import fill
+from edge_retrieve.edge_app.settings import ServerSettings
 
 COMPOSE_NAME = "compose.yaml"
 IMAGE_NAME = "Dockerfile"
@@ -17,24 +18,29 @@ _DATA, _BUNDLE = "/data", "/bundle"
 def compose_files(serving: Serving, *, publish: str, version: str, base: str = BASE_IMAGE) -> dict[str, str]:
     """Return the compose file and the Dockerfile, by file name.
 
-    Inside, the store is ``/data/store`` and the bundle ``/bundle``, whatever they are called outside, and the
-    server listens on every address of the container, because only so can its port be published.
+    Inside, the folder with the store is ``/data`` and the bundle ``/bundle``, whatever they are called
+    outside; other files and folders keep their paths. The server listens on every address of the container,
+    because only so can its ports be published.
 
     Parameters
     ----------
     serving : Serving
     publish : str
-        Address of the machine on which the port is published.
+        Address of the machine on which the ports are published.
     version : str
         Of this package; the image's tag.
     base : str
         Image to build on: with Python and its module venv.
     """
-    bundle = serving.bundle
-    volumes = [f"{serving.store.parent}:{_DATA}", *([f"{bundle}:{_BUNDLE}:ro"] if bundle else [])]
+    settings = serving.settings
     own = {"--store": f"{_DATA}/{serving.store.name}", "--host": "0.0.0.0"}
-    if bundle:
+    mounts = [f"{serving.store.parent}:{_DATA}", *(f"{path}:{path}" for _, path in serving.written)]
+    for option, path in serving.read:
+        mounts.append(f"{path}:{_BUNDLE if option == '--bundle' else path}:ro")
+    if serving.bundle:
         own["--bundle"] = _BUNDLE
+    if settings.dicom_port:
+        own["--dicom-host"] = "0.0.0.0"
     command = ["serve", *_replaced(serving.arguments, own)]
     host = f"[{publish}]" if ":" in publish else publish
     return {
@@ -43,12 +49,27 @@ def compose_files(serving: Serving, *, publish: str, version: str, base: str = B
             version=version,
             command=json.dumps(command),
             stop_seconds=serving.stop_seconds,
-            publish=f"{host}:{serving.port}:{serving.port}",
-            volumes="\n".join(f"      - {json.dumps(volume)}" for volume in volumes),
-            readyz=f"http://127.0.0.1:{serving.port}{serving.root_path}/readyz",
+            ports=_listed([f"{host}:{port}:{port}" for port in serving.ports]),
+            volumes=_listed(mounts),
+            health=json.dumps(_health(settings)),
         ),
         IMAGE_NAME: fill(IMAGE_NAME, base=base),
     }
+
+
+def _listed(words: list[str]) -> str:
+    return "\n".join(f"      - {json.dumps(word)}" for word in words)
+
+
+def _health(settings: ServerSettings) -> str:
+    """Return Python that ends well where the server is ready."""
+    scheme = "https" if settings.tls_cert else "http"
+    address = f"{scheme}://127.0.0.1:{settings.port}{settings.root_path}/readyz"
+    # It asks itself, under a name that no certificate has.
+    return (
+        "import ssl, urllib.request as u; c = ssl.create_default_context(); c.check_hostname = False; "
+        f"c.verify_mode = ssl.CERT_NONE; u.urlopen('{address}', timeout=4, context=c)"
+    )
 
 
 def _replaced(arguments: tuple[str, ...], own: dict[str, str]) -> list[str]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_retrieve.edge_app.access_settings import is_own
+from edge_retrieve.edge_app.settings import SETTINGS, ServerSettings
+
 _CLOSING_S = 15  # beyond the drain: the store is closed, the engines freed
+
+# Settings that name folders the server writes to; all others that name files or folders are read.
+_WRITTEN = ("dicom_folder", "drop_folder", "backup_folder", "site")
 
 
 @dataclass(frozen=True)
@@ -18,21 +24,50 @@ class Serving:
         Of ``edge-retrieve serve``, as given.
     store : Path
     bundle : Path, optional
-    host : str
-    port : int
-    root_path : str
-    drain_seconds : int
+    settings : ServerSettings
     """
 
     arguments: tuple[str, ...]
     store: Path
     bundle: Path | None
-    host: str
-    port: int
-    root_path: str
-    drain_seconds: int
+    settings: ServerSettings
 
     @property
     def stop_seconds(self) -> int:
         """How long it may take to end, seconds."""
-        return self.drain_seconds + _CLOSING_S
+        return self.settings.drain_seconds + _CLOSING_S
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The TCP ports it listens on."""
+        return tuple(port for port in (self.settings.port, self.settings.dicom_port) if port)
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether it listens on an address that other machines reach."""
+        dicom = self.settings.dicom_port != 0 and not is_own(self.settings.dicom_host)
+        return dicom or not is_own(self.settings.host)
+
+    @property
+    def written(self) -> tuple[tuple[str, Path], ...]:
+        """Options and their folders that are written to; not the store."""
+        return tuple(found for found in self._paths() if _name(found[0]) in _WRITTEN)
+
+    @property
+    def read(self) -> tuple[tuple[str, Path], ...]:
+        """Options and their files or folders that are only read; the bundle first, where one is named."""
+        bundle = (("--bundle", self.bundle),) if self.bundle else ()
+        return (*bundle, *(found for found in self._paths() if _name(found[0]) not in _WRITTEN))
+
+    def _paths(self) -> tuple[tuple[str, Path], ...]:
+        return tuple(
+            (setting.option, Path(part))
+            for setting in SETTINGS
+            if {"file", "folder", "folders"} & set(setting.unit.replace(",", " ").split())
+            for part in str(getattr(self.settings, setting.name)).split(":")
+            if part
+        )
+
+
+def _name(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")

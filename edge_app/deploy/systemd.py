@@ -16,7 +16,6 @@ SYSUSERS_NAME = "edge-retrieve.sysusers.conf"
 STATE = PurePosixPath("/var/lib/edge-retrieve")
 
 _HIDDEN = ("/home", "/root", "/run/user")  # by ProtectHome
-_ANYWHERE = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,15 @@ def unit_files(serving: Serving, site: Site) -> dict[str, str]:
         Where the store lies in somebody's home, a network is none, or the server listens to others and no
         network is named.
     """
-    store = _absolute(serving.store, "--store")
-    for path in (store, *([_absolute(serving.bundle, "--bundle")] if serving.bundle else [])):
-        if str(path).startswith(tuple(f"{folder}/" for folder in _HIDDEN)):
-            raise ConfigError(
-                "the service sees nobody's home",
-                where=str(path),
-                remedy=f"Put it below {STATE}, owned by the user {site.user}",
-            )
-    if not store.is_relative_to(STATE):
-        write_paths, also_writes = f"ReadWritePaths={quoted(str(store))}", " and to the store"
-    else:
-        write_paths, also_writes = "", ""
+    for option, path in (("--store", serving.store), *serving.written, *serving.read):
+        _require_reachable(option, path, site)
+    elsewhere = [
+        path for _, path in (("", serving.store), *serving.written) if not path.is_relative_to(STATE)
+    ]
+    write_paths, also_writes = "", ""
+    if elsewhere:
+        write_paths = f"ReadWritePaths={' '.join(quoted(str(path)) for path in elsewhere)}"
+        also_writes = " and where its options say"
     devices = "PrivateDevices=yes\nDevicePolicy=closed"
     if site.gpu:
         devices = (
@@ -96,12 +92,17 @@ def quoted(word: str) -> str:
     return f'"{escaped}"' if any(letter in escaped for letter in " \t'\";\\") or not word else escaped
 
 
-def _absolute(path: Path, option: str) -> Path:
+def _require_reachable(option: str, path: Path, site: Site) -> None:
     if not path.is_absolute():
         raise ConfigError(
             f"'{path}' depends on the current folder", where=option, remedy="Give the whole path, from / on"
         )
-    return path
+    if str(path).startswith(tuple(f"{folder}/" for folder in _HIDDEN)):
+        raise ConfigError(
+            "the service sees nobody's home",
+            where=f"{option} {path}",
+            remedy=f"Put it below {STATE}, owned by the user {site.user}",
+        )
 
 
 def _addresses(serving: Serving, site: Site) -> Sequence[str]:
@@ -114,10 +115,10 @@ def _addresses(serving: Serving, site: Site) -> Sequence[str]:
                 where="--allow",
                 remedy="Write an address or a network, such as 10.1.2.3 or 10.1.0.0/16",
             ) from error
-    if serving.host not in ("127.0.0.1", "::1", "localhost") and not site.networks:
+    if serving.is_for_others and not site.networks:
         raise ConfigError(
-            f"the server would listen on {serving.host}, but nobody may reach it",
+            "the server would listen to other machines, but nobody may reach it",
             where="--allow",
-            remedy="Name the networks of the readers, or listen on 127.0.0.1 behind a proxy",
+            remedy="Name the networks of the readers and modalities, or listen on 127.0.0.1 behind a proxy",
         )
     return ("localhost", *site.networks)

@@ -67,7 +67,7 @@ def examine(subject: Subject) -> Iterator[Check]:
     yield machine.memory()
     yield machine.clock(facts.newest_study, facts.last_write)
     if settings.port:
-        yield port(settings.host, settings.port, settings.root_path)
+        yield port(settings.host, settings.port, settings.root_path, tls=bool(settings.tls_cert))
     if settings.dicom_port:
         yield port(settings.dicom_host, settings.dicom_port, settings.root_path)
     if subject.store is not None:

@@ -6,6 +6,7 @@ import errno
 import http.client
 import json
 import socket
+import ssl
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ _PATIENCE_S = 2.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def port(host: str, number: int, root_path: str = "") -> Check:
+def port(host: str, number: int, root_path: str = "", *, tls: bool = False) -> Check:
     """Say whether a server could listen there, and who does where it could not.
 
     Parameters
@@ -29,6 +30,8 @@ def port(host: str, number: int, root_path: str = "") -> Check:
         TCP port, above 0.
     root_path : str
         Below which a server that is running already serves its page.
+    tls : bool
+        Whether that server is asked by HTTPS.
     """
     name = f"port {number}"
     try:
@@ -53,7 +56,7 @@ def port(host: str, number: int, root_path: str = "") -> Check:
             f"{host}:{number} cannot be listened on ({reason.strerror})",
             "Give another --host or --port",
         )
-    status = _readiness(_EVERYWHERE.get(host, host), number, root_path)
+    status = _readiness(_EVERYWHERE.get(host, host), number, root_path, tls)
     by = holder(number)
     if status == "ready":
         return ok(name, f"an edge-retrieve server is running here and is ready{by and f' ({by})'}")
@@ -98,9 +101,14 @@ def _listening_inodes(number: int, proc: Path) -> set[str]:
     return found
 
 
-def _readiness(host: str, number: int, root_path: str) -> str:
+def _readiness(host: str, number: int, root_path: str, tls: bool) -> str:
     """Return what an edge-retrieve server says of itself there; empty where none answers."""
     connection = http.client.HTTPConnection(host, number, timeout=_PATIENCE_S)
+    if tls:
+        # Asked under an address, which its certificate need not name; nothing is told to it.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, number, timeout=_PATIENCE_S, context=context)
     try:
         connection.request("GET", f"{root_path}/readyz")
         document = json.loads(connection.getresponse().read(65536))

@@ -68,6 +68,19 @@ def test_the_store_and_the_bundle_are_mounted_where_the_command_looks(written):
     assert (context.params["host"], context.params["max_hits"]) == ("0.0.0.0", 20)
 
 
+def test_a_dicom_port_and_certificates_come_along(written):
+    serve = ("--store", "/srv/s", "--port", "9000", "--dicom-port", "11112", "--dicom-callers", "CR1")
+    service, _, _ = written(serve=(*serve, "--tls-cert", "/etc/tls/cert.pem", "--drop-folder", "/srv/drop"))
+    assert service["ports"] == ["127.0.0.1:9000:9000", "127.0.0.1:11112:11112"]
+    assert service["volumes"] == [
+        "/srv:/data",
+        "/srv/drop:/srv/drop",
+        "/etc/tls/cert.pem:/etc/tls/cert.pem:ro",
+    ]
+    assert service["command"][service["command"].index("--dicom-host") + 1] == "0.0.0.0"
+    assert "https://127.0.0.1:9000/readyz" in service["healthcheck"]["test"][3]
+
+
 def test_its_health_is_asked_where_it_listens(written):
     service, _, _ = written(serve=("--store", "/srv/s", "--port", "9000", "--root-path", "/xray"))
     assert "http://127.0.0.1:9000/xray/readyz" in service["healthcheck"]["test"][3]

@@ -99,6 +99,11 @@ def test_a_store_elsewhere_may_be_written(write):
     assert settings(write(serve=("--store", "/srv/cases")))["ReadWritePaths"] == "/srv/cases"
 
 
+def test_folders_of_the_options_may_be_written_and_no_others(write):
+    serve = ("--store", STORE, "--drop-folder", "/srv/drop", "--trusted-keys", "/etc/edge-retrieve/keys")
+    assert settings(write(serve=serve))["ReadWritePaths"] == "/srv/drop"
+
+
 def test_a_gpu_opens_its_devices_and_no_more(write):
     without, with_gpu = settings(write()), settings(write("--gpu"))
     assert without["PrivateDevices"] == "yes"
@@ -114,6 +119,12 @@ def test_a_gpu_opens_its_devices_and_no_more(write):
         ((), ("--store", "/home/someone/store"), "nobody's home"),
         ((), ("--store", STORE, "--bundle", "/root/bundle"), "nobody's home"),
         ((), ("--store", STORE, "--host", "10.1.2.3"), "nobody may reach it"),
+        (
+            (),
+            ("--store", STORE, "--dicom-port", "104", "--dicom-host", "0.0.0.0", "--dicom-callers", "CR1"),
+            "nobody may reach it",
+        ),
+        ((), ("--store", STORE, "--drop-folder", "/home/ward/drop"), "nobody's home"),
         (("--allow", "the ward"), ("--store", STORE), "'the ward' is no network"),
         ((), ("--store", STORE, "--port", "0"), "needs a port of its own"),
         ((), ("--store", STORE, "--prot", "80"), "No such option"),
