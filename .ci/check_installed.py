@@ -12,8 +12,6 @@ from pathlib import Path
 ABSENT = ("torch", "torchvision", "transformers", "onnx", "onnxscript", "tensorrt", "tensorrt_rtx", "pycuda")
 # `train.phantom` counts as light: the demo renders its archive where torch is absent.
 LIGHT = ("edge_retrieve.runtime", "edge_retrieve.edge_app", "edge_retrieve.train.phantom")
-# Compiled code that ctypes loads: no module of Python's, though it lies where one would.
-LIBRARIES = ("edge_retrieve.runtime.index._scan",)
 HOUSES = ("runtime", "train", "export", "edge_app")
 
 
@@ -28,7 +26,7 @@ def main() -> None:
         if "site-packages" not in Path(str(package.__file__)).parts:
             raise SystemExit(f"{package_name} comes from {package.__file__}, not from the installed wheel")
         for module in pkgutil.walk_packages(package.__path__, package_name + "."):
-            if not module.name.endswith("__main__") and module.name not in LIBRARIES:
+            if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
                 imported += 1
     bare = [name for name in HOUSES if name in sys.modules or importlib.util.find_spec(name)]

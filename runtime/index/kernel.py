@@ -1,4 +1,4 @@
-"""The compiled scan of codes (scan.c), where this installation has it.
+"""The compiled scan of codes (scan.c, scan_module.c), where this installation has it.
 
 Kept libraries were measured first (docs/search.md): no kernel of usearch, numkong or NumPy scores two bits a
 dimension against a query in full precision, and a scan of bytes takes several times as long. The library
@@ -7,12 +7,10 @@ is built with the package where there is a C compiler; elsewhere partitions do w
 
 from __future__ import annotations
 
-import ctypes
-import threading
+import importlib
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,12 @@ import numpy.typing as npt
 from edge_retrieve.runtime.index.codes import BLOCK, CodedRows, Coder
 from edge_retrieve.runtime.index.quantiser import ByteArray, FloatArray
 
+try:
+    _scan: Any = importlib.import_module("edge_retrieve.runtime.index._scan")
+except ImportError:  # built for another machine, or not at all
+    _scan = None
+
+IntArray = npt.NDArray[np.int64]
 WordArray = npt.NDArray[np.uint64]
 
 MOST_DIM = 1024
@@ -32,47 +36,12 @@ class Lanes(Enum):
     WIDEST = 0
     PLAIN = 1
     AVX2 = 2
-
-
-_ARRAYS = ("codes", "mean", "rotation", "levels", "residual", "spreads", "slots", "bytes", "rows")
-
-
-class _Partition(ctypes.Structure):
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in _ARRAYS),
-        ("count", ctypes.c_int64),
-        ("grain", ctypes.c_float),
-        ("dim", ctypes.c_int32),
-        ("nibbles", ctypes.c_int32),
-    ]
-
-
-@cache
-def _library() -> ctypes.CDLL | None:
-    for path in sorted(Path(__file__).parent.glob("_scan*")):
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:
-            continue  # built for another machine
-        pointer, number = ctypes.c_void_p, ctypes.c_int
-        # One of another version of this package does not have this name.
-        search = getattr(library, "edge_retrieve_scan", None)
-        if search is None:
-            continue
-        search.argtypes = [
-            *(pointer, pointer, number, pointer, number, ctypes.c_float, number),
-            *(pointer, pointer, pointer, pointer, pointer),
-        ]
-        search.restype = number
-        library.edge_retrieve_scratch.argtypes = [ctypes.c_int64]
-        library.edge_retrieve_scratch.restype = ctypes.c_int64
-        return library
-    return None
+    AVX512 = 3
 
 
 def available() -> bool:
     """Return whether the compiled scan is here."""
-    return _library() is not None
+    return _scan is not None
 
 
 @dataclass(frozen=True)
@@ -94,26 +63,6 @@ class Found:
     scored: int
 
 
-class _Room(threading.local):
-    """What a thread's scans work in and answer into: one for all partitions, as large as was ever needed."""
-
-    def __init__(self) -> None:
-        self.scratch_bytes = self.answers = 0
-
-    def fit(self, scratch_bytes: int, queries: int, count: int) -> None:
-        """Make room for so many bytes of scratch, and for the answers to so many queries."""
-        if scratch_bytes > self.scratch_bytes:
-            self._scratch = np.empty(scratch_bytes, np.uint8)
-            self.scratch_bytes, self.scratch = scratch_bytes, self._scratch.ctypes.data
-        if queries * (count + 2) > self.answers:
-            self.answers = queries * (count + 2)
-            self.ids, self.scores = np.empty(self.answers, np.int64), np.empty(self.answers, np.float32)
-            self.ids_at, self.scores_at = self.ids.ctypes.data, self.scores.ctypes.data
-
-
-_room = _Room()
-
-
 class CodeScan:
     """Codes ready to be scanned. Safe to share between threads: a scan lets other threads run.
 
@@ -122,34 +71,32 @@ class CodeScan:
     coded : CodedRows
     rows : float32 array of shape [n, D]
         What was coded.
+    studies : int64 array of shape [n]
+        Whose rows they are.
     """
 
-    def __init__(self, coded: CodedRows, rows: FloatArray) -> None:
+    def __init__(self, coded: CodedRows, rows: FloatArray, studies: IntArray) -> None:
+        assert _scan is not None, "ask available() first"
         coder, codes = coded.coder, coded.codes
-        library = _library()
-        assert library is not None, "ask available() first"
         self._width = coder.width
-        self._search = library.edge_retrieve_scan
-        self._count, self._dim = rows.shape
-        self._scratch_bytes = int(library.edge_retrieve_scratch(self._count))
+        self._search = _scan.search
+        count, dim = rows.shape
         nibbles = len(coder.slots)
-        assert max(self._dim, 2 * nibbles) <= MOST_DIM
-        assert codes.shape == (-(-self._count // BLOCK), nibbles // 2, BLOCK)
-        # Kept: the library is told where they lie.
+        assert max(dim, 2 * nibbles) <= MOST_DIM
+        assert codes.shape == (-(-count // BLOCK), nibbles // 2, BLOCK)
+        # Kept: the scan is told where they lie.
         self._held = tuple(
             np.ascontiguousarray(array, dtype)
             for array, dtype in (
                 *((codes, np.uint8), (coder.mean, np.float32), (_to_bfloat16(coder.rotation.T), np.uint16)),
                 *((_levels_by_nibble(coder), np.float32), (coder.residual, np.float32)),
                 (coder.spreads, np.float32),
-                (np.where(coder.slots < 0, self._dim, coder.slots).T, np.int32),
-                *((coded.in_bytes, np.int8), (rows, np.float32)),
+                (np.where(coder.slots < 0, dim, coder.slots).T, np.int32),
+                *((coded.in_bytes, np.int8), (rows, np.float32), (studies, np.int64)),
             )
         )
-        self._partition = _Partition(
-            *(array.ctypes.data for array in self._held), self._count, coder.grain, self._dim, nibbles
-        )
-        self._address = ctypes.addressof(self._partition)
+        addresses = tuple(array.ctypes.data for array in self._held)
+        self._partition = _scan.partition(addresses, count, coder.grain, dim, nibbles)
 
     def search(
         self,
@@ -173,7 +120,8 @@ class CodeScan:
             if left out.
         lanes : Lanes
         """
-        return self.search_all(query, count, excluded=excluded, width=width, lanes=lanes)[0]
+        [found] = self.search_all(query, count, excluded=excluded, width=width, lanes=lanes)
+        return found
 
     def search_all(
         self,
@@ -185,36 +133,29 @@ class CodeScan:
         lanes: Lanes = Lanes.WIDEST,
     ) -> list[Found]:
         """Answer several queries, shape [Q, D], in one call; see `search`."""
-        count = min(count, self._count)
-        number = queries.size // self._dim
-        room = _room
-        room.fit(self._scratch_bytes, number, count)
-        # The tail of the answers' room tells how many there are, and how many rows were scored for them.
-        ends = number * count
-        failed = self._search(
-            self._address,
-            queries.astype(np.float32, copy=False).tobytes(),
-            number,
-            None if excluded is None else excluded.ctypes.data,
-            count,
-            self._width if width is None else width,
-            lanes.value,
-            room.scratch,
-            room.ids_at,
-            room.scores_at,
-            room.ids_at + 8 * ends,
-            room.ids_at + 8 * (ends + number),
-        )
-        assert not failed, "the constructor checked the shape"
-        found = room.ids[ends : ends + 2 * number].tolist()
-        answers = []
-        for place in range(number):
-            start = place * count
-            end = start + found[place]
-            answers.append(
-                Found(room.ids[start:end].copy(), room.scores[start:end].copy(), found[number + place])
-            )
-        return answers
+        width = self._width if width is None else width
+        answers = self._search(self._partition, _float32(queries), count, width, excluded, lanes.value, False)
+        return [
+            Found(np.frombuffer(numbers, np.int64), np.frombuffer(scores, np.float32), scored)
+            for numbers, scores, scored in answers
+        ]
+
+    def best_studies(
+        self, queries: FloatArray, count: int, excluded: WordArray | None = None
+    ) -> list[tuple[IntArray, FloatArray]]:
+        """Return for each query, shape [Q, D] or [D], the studies of the best rows and the rows' scores.
+
+        As `search_all`, with less around it: where caches are cold, that is a fifth of a search's time.
+        """
+        answers = self._search(self._partition, _float32(queries), count, self._width, excluded, 0, True)
+        return [
+            (np.frombuffer(studies, np.int64), np.frombuffer(scores, np.float32))
+            for studies, scores, _ in answers
+        ]
+
+
+def _float32(values: FloatArray) -> FloatArray:
+    return values if values.dtype == np.float32 else values.astype(np.float32)
 
 
 def pack_excluded(mask: ByteArray) -> WordArray:

@@ -136,7 +136,7 @@ class Segment:
         """The scan of the codes, where there are any and this machine has it."""
         if self.codes is None or not kernel.available():
             return None
-        return kernel.CodeScan(self.codes, self.vectors.rows)
+        return kernel.CodeScan(self.codes, self.vectors.rows, self.vectors.studies)
 
 
 def _numbers(studies: Collection[int]) -> IntArray:
@@ -201,8 +201,8 @@ class Partition:
             Exact inner products; of a study with several rows, the best.
         """
         if self._codes_alone is not None:
-            found = self._codes_alone.search(query, count, excluded=self._words(exclude))
-            return self.base.vectors.studies[found.numbers], found.scores
+            [found] = self._codes_alone.best_studies(query, count, self._words(exclude))
+            return found
         unwanted = _numbers(exclude)
         studies, each_scores = [], []
         for segment, by_study, gone in zip(
@@ -236,9 +236,7 @@ class Partition:
         """
         if self._codes_alone is None:
             return [self.search(query, count, exclude) for query in queries]
-        studies = self.base.vectors.studies
-        answers = self._codes_alone.search_all(queries, count, excluded=self._words(exclude))
-        return [(studies[found.numbers], found.scores) for found in answers]
+        return self._codes_alone.best_studies(queries, count, self._words(exclude))
 
     def scores(self, query: FloatArray, studies: IntArray) -> FloatArray:
         """Return the exact score of given studies, NaN for those the partition has no row of."""

@@ -8,6 +8,8 @@
  * VLDB 2015: tables so small that a shuffle of bytes looks them up). Rows whose sum may be that of one of the
  * best are scored by their bytes, a quarter of a row; those that may be best by these, by their float32 values.
  */
+#include "scan.h"
+
 #include "scan_best.h"
 #include "scan_lanes.h"
 
@@ -49,16 +51,20 @@ INLINE int32_t product(const int16_t *a, const int8_t *b, int dim) {
     return sum;
 }
 
-/* The count-th largest of some sums, none above 65,535. */
+/* The count-th largest of some sums: first its upper byte, then its lower one. One pass with a bin for each value
+ * would be a quarter of a megabyte of bins, which takes longer than the whole scan where none is in the cache. */
 static uint16_t ranked(const uint16_t *sums, int64_t size, int64_t count) {
-    uint32_t bins[65536];
-    uint16_t most = 0;
-    for (int64_t i = 0; i < size; i++) most = sums[i] > most ? sums[i] : most;
-    memset(bins, 0, ((size_t)most + 1) * sizeof *bins);
-    for (int64_t i = 0; i < size; i++) bins[sums[i]]++;
-    int value = most;
-    for (int64_t seen = bins[value]; seen < count && value > 0;) seen += bins[--value];
-    return (uint16_t)value;
+    uint32_t upper[256] = {0}, lower[256] = {0};
+    for (int64_t i = 0; i < size; i++) upper[sums[i] >> 8]++;
+    int high = 255;
+    int64_t seen = upper[high];
+    while (seen < count && high > 0) seen += upper[--high];
+    seen -= upper[high]; /* those above the bin that holds it */
+    for (int64_t i = 0; i < size; i++)
+        if (sums[i] >> 8 == high) lower[sums[i] & 255]++;
+    int low = 255;
+    for (seen += lower[low]; seen < count && low > 0;) seen += lower[--low];
+    return (uint16_t)(high << 8 | low);
 }
 
 INLINE void fetch(const void *row, int size) {
@@ -167,17 +173,18 @@ typedef int (*Search)(const Partition *, const float *, const uint64_t *, int, f
 SEARCH(search_plain, , sum_plain, above_plain)
 #if defined(__x86_64__)
 SEARCH(search_avx2, __attribute__((target("avx2,fma,bmi"))), sum_avx2, above_avx2)
-SEARCH(search_avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,bmi"))), sum_avx512, above_avx512)
+#define FEATURES_512 "avx512f,avx512bw,avx512vl,avx512dq,fma,bmi"
+SEARCH(search_avx512, __attribute__((target(FEATURES_512))), sum_avx512, above_avx512)
+SEARCH(search_vbmi, __attribute__((target(FEATURES_512 ",avx512vbmi"))), sum_vbmi, above_avx512)
 #elif defined(__aarch64__)
 SEARCH(search_neon, , sum_neon, above_neon)
 #endif
 
-/* lanes: 0 the widest this processor has, 1 plain C, 2 AVX2. */
 static Search search_for(int lanes) {
 #if defined(__x86_64__)
-    if (lanes == 0 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512dq"))
-        return search_avx512;
+    if ((lanes == 0 || lanes == 3) && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        return lanes == 0 && __builtin_cpu_supports("avx512vbmi") ? search_vbmi : search_avx512;
     if (lanes != 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
         __builtin_cpu_supports("bmi"))
         return search_avx2;
@@ -187,19 +194,14 @@ static Search search_for(int lanes) {
     return search_plain;
 }
 
-/* Bytes of scratch that a search of so many rows works on. */
 int64_t edge_retrieve_scratch(int64_t count) {
     int64_t blocks = (count + BLOCK - 1) / BLOCK;
     return blocks * (BLOCK * 10 + 64) + 256;
 }
 
-/* Answer `number` queries: fill ids and scores [number][wanted], best first, found [number] with how many there
- * are, and scored [number] with how many rows were scored exactly. `excluded` has a bit a row, a word a block.
- * Returns -1 where the shape is too large, else 0. */
-int edge_retrieve_scan(const Partition *p, const float *queries, int number, const uint64_t *excluded, int wanted,
-                         float width, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
-                         int64_t *scored) {
-    if (p->dim > MOST_DIM || p->nibbles > MOST_NIBBLES || p->count > INT32_MAX) return -1;
+void edge_retrieve_scan(const Partition *p, const float *queries, int number, const uint64_t *excluded, int wanted,
+                        float width, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
+                        int64_t *scored) {
     int64_t room = (p->count + BLOCK - 1) / BLOCK * BLOCK;
     Scratch s;
     s.near = scratch;
@@ -210,5 +212,4 @@ int edge_retrieve_scan(const Partition *p, const float *queries, int number, con
     for (int i = 0; i < number; i++)
         found[i] = run(p, queries + (int64_t)i * p->dim, excluded, wanted, width, &s, ids + (int64_t)i * wanted,
                        scores + (int64_t)i * wanted, scored + i);
-    return 0;
 }

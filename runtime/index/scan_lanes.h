@@ -73,41 +73,49 @@ __attribute__((target("avx2"))) static uint64_t above_avx2(const uint16_t *sums,
     return mask;
 }
 
+/* Looking a byte's two halves up in tables of 16 bytes, four copies of each in 64: a shuffle within 16 bytes needs them
+ * masked; one over all 64 bytes (VBMI) reads six bits, and the copies make two of them indifferent. */
+#define SHUFFLED(first, second, code)                                                                        \
+    _mm512_add_epi8(_mm512_shuffle_epi8(first, _mm512_and_si512(code, _mm512_set1_epi8(15))),                \
+                    _mm512_shuffle_epi8(                                                                     \
+                        second, _mm512_and_si512(_mm512_srli_epi16(code, 4), _mm512_set1_epi8(15))))
+#define PERMUTED(first, second, code)                                                                        \
+    _mm512_add_epi8(_mm512_permutexvar_epi8(code, first),                                                    \
+                    _mm512_permutexvar_epi8(_mm512_srli_epi16(code, 4), second))
+
 /* Two blocks at once share the tables' loads. */
-__attribute__((target("avx512f,avx512bw"))) static void sum_avx512(const Partition *p, const Tables *t,
-                                                                   int64_t blocks, uint16_t *sums) {
-    const __m512i low = _mm512_set1_epi8(15);
-    const int64_t size = (int64_t)(BLOCK / 2) * p->nibbles;
-    for (int64_t block = 0; block < blocks; block += 2, sums += 2 * BLOCK) {
-        const uint8_t *here = p->codes + block * size;
-        const uint8_t *next = block + 1 < blocks ? here + size : here;
-        __m512i all = _mm512_setzero_si512(), odd = all, all_next = all, odd_next = all;
-        for (int pair = 0; pair < p->nibbles / 2; pair++, here += BLOCK, next += BLOCK) {
-            __m512i first = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)t->tables[2 * pair]));
-            __m512i second =
-                _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)t->tables[2 * pair + 1]));
-            __m512i code = _mm512_loadu_si512(here);
-            _mm_prefetch((const char *)here + AHEAD_BYTES, _MM_HINT_T0);
-            __m512i sum = _mm512_add_epi8(
-                _mm512_shuffle_epi8(first, _mm512_and_si512(code, low)),
-                _mm512_shuffle_epi8(second, _mm512_and_si512(_mm512_srli_epi16(code, 4), low)));
-            all = _mm512_add_epi16(all, sum);
-            odd = _mm512_add_epi16(odd, _mm512_srli_epi16(sum, 8));
-            code = _mm512_loadu_si512(next);
-            _mm_prefetch((const char *)next + AHEAD_BYTES, _MM_HINT_T0);
-            sum = _mm512_add_epi8(
-                _mm512_shuffle_epi8(first, _mm512_and_si512(code, low)),
-                _mm512_shuffle_epi8(second, _mm512_and_si512(_mm512_srli_epi16(code, 4), low)));
-            all_next = _mm512_add_epi16(all_next, sum);
-            odd_next = _mm512_add_epi16(odd_next, _mm512_srli_epi16(sum, 8));
-        }
-        _mm512_storeu_si512(sums, _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8)));
-        _mm512_storeu_si512(sums + 32, odd);
-        if (block + 1 == blocks) break;
-        _mm512_storeu_si512(sums + 64, _mm512_sub_epi16(all_next, _mm512_slli_epi16(odd_next, 8)));
-        _mm512_storeu_si512(sums + 96, odd_next);
+#define SUM_512(name, features, LOOKED_UP)                                                                   \
+    __attribute__((target(features))) static void name(const Partition *p, const Tables *t, int64_t blocks,  \
+                                                       uint16_t *sums) {                                     \
+        const int64_t size = (int64_t)(BLOCK / 2) * p->nibbles;                                              \
+        for (int64_t block = 0; block < blocks; block += 2, sums += 2 * BLOCK) {                             \
+            const uint8_t *here = p->codes + block * size;                                                   \
+            const uint8_t *next = block + 1 < blocks ? here + size : here;                                   \
+            __m512i all = _mm512_setzero_si512(), odd = all, all_next = all, odd_next = all;                 \
+            for (int pair = 0; pair < p->nibbles / 2; pair++, here += BLOCK, next += BLOCK) {                \
+                const uint8_t *tables = t->tables[2 * pair];                                                 \
+                __m512i first = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)tables));            \
+                __m512i second = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(tables + 16)));    \
+                __m512i code = _mm512_loadu_si512(here);                                                     \
+                _mm_prefetch((const char *)here + AHEAD_BYTES, _MM_HINT_T0);                                 \
+                __m512i sum = LOOKED_UP(first, second, code);                                                \
+                all = _mm512_add_epi16(all, sum);                                                            \
+                odd = _mm512_add_epi16(odd, _mm512_srli_epi16(sum, 8));                                      \
+                code = _mm512_loadu_si512(next);                                                             \
+                _mm_prefetch((const char *)next + AHEAD_BYTES, _MM_HINT_T0);                                 \
+                sum = LOOKED_UP(first, second, code);                                                        \
+                all_next = _mm512_add_epi16(all_next, sum);                                                  \
+                odd_next = _mm512_add_epi16(odd_next, _mm512_srli_epi16(sum, 8));                            \
+            }                                                                                                \
+            _mm512_storeu_si512(sums, _mm512_sub_epi16(all, _mm512_slli_epi16(odd, 8)));                     \
+            _mm512_storeu_si512(sums + 32, odd);                                                             \
+            if (block + 1 == blocks) break;                                                                  \
+            _mm512_storeu_si512(sums + 64, _mm512_sub_epi16(all_next, _mm512_slli_epi16(odd_next, 8)));      \
+            _mm512_storeu_si512(sums + 96, odd_next);                                                        \
+        }                                                                                                    \
     }
-}
+SUM_512(sum_avx512, "avx512f,avx512bw", SHUFFLED)
+SUM_512(sum_vbmi, "avx512f,avx512bw,avx512vbmi", PERMUTED)
 
 __attribute__((target("avx512f,avx512bw"))) static uint64_t above_avx512(const uint16_t *sums,
                                                                          uint16_t value) {

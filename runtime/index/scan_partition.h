@@ -22,6 +22,7 @@ typedef struct {
     const int32_t *slots;     /* [4][nibbles]: directions in a nibble, `dim` for none */
     const int8_t *bytes;      /* [count][dim]: the rows less their mean, in steps of `grain` */
     const float *rows;        /* [count][dim] */
+    const int64_t *studies;   /* [count]: whose row it is */
     int64_t count;
     float grain;
     int32_t dim;

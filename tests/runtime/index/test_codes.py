@@ -99,7 +99,7 @@ def test_a_file_of_codes_is_read_as_it_was_written(tmp_path):
 def test_all_lanes_find_the_same(make, count, dim):
     random = np.random.default_rng(3)
     rows = make(random, count, dim)
-    scan = CodeScan(encode_rows(rows), rows)
+    scan = CodeScan(encode_rows(rows), rows, np.arange(len(rows)))
     excluded = pack_excluded((random.random(count) < 0.3).astype(np.uint8))
     for query in flat(random, 3, dim):
         for mask in (None, excluded):
@@ -114,7 +114,7 @@ def test_all_lanes_find_the_same(make, count, dim):
 def test_recall_against_exact_search_from_the_same_and_from_another_region(make):
     random = np.random.default_rng(4)
     rows, others = make(random, 20000, 64), make(random, 200, 64)
-    scan = CodeScan(encode_rows(rows), rows)
+    scan = CodeScan(encode_rows(rows), rows, np.arange(len(rows)))
     for queries in (unit(rows[:200] + 0.05 * random.normal(size=(200, 64))), others):
         hits = 0
         scored = []
@@ -134,7 +134,7 @@ def test_recall_against_exact_search_from_the_same_and_from_another_region(make)
 def test_queries_in_one_call_are_answered_as_one_by_one():
     random = np.random.default_rng(7)
     rows, queries = steep(random, 3000, 48), flat(random, 17, 48)
-    scan = CodeScan(encode_rows(rows), rows)
+    scan = CodeScan(encode_rows(rows), rows, np.arange(len(rows)))
     excluded = pack_excluded((random.random(3000) < 0.5).astype(np.uint8))
     for mask in (None, excluded):
         together = scan.search_all(queries, 7, excluded=mask)
@@ -149,7 +149,7 @@ def test_queries_in_one_call_are_answered_as_one_by_one():
 def test_a_width_without_end_is_exact_search():
     random = np.random.default_rng(5)
     rows = flat(random, 3000, 16)
-    scan = CodeScan(encode_rows(rows), rows)
+    scan = CodeScan(encode_rows(rows), rows, np.arange(len(rows)))
     for query in flat(random, 20, 16):
         found = scan.search(query, 50, width=1e6)
         assert found.numbers.tolist() == np.argsort(-(rows @ query), kind="stable")[:50].tolist()
