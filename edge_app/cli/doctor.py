@@ -12,7 +12,6 @@ from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
 from edge_retrieve.edge_app.doctor.check import Check, State
-from edge_retrieve.edge_app.doctor.examine import Subject, examine
 from edge_retrieve.edge_app.doctor.reception import Pacs
 from edge_retrieve.edge_app.settings import ServerSettings, Value
 
@@ -29,7 +28,7 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"
 )
 @bundle_option
 @setting_options(
-    *("host", "port", "root_path", "tls_cert", "tls_key"),
+    *("host", "port", "root_path", "site", "no_login", "tls_cert", "tls_key", "tls_proxy"),
     *("dicom_port", "dicom_host", "ae_title", "dicom_callers", "dicom_folder"),
     *MODEL_SETTINGS,
 )
@@ -52,6 +51,9 @@ def doctor(
 
     Give it the options that the server is given. Exits with 1 where a check failed; warnings do not count.
     """
+    # Only here: it looks at parts of the server, which may not be installed.
+    from edge_retrieve.edge_app.doctor.examine import Subject, examine
+
     subject = Subject(
         store=store_path,
         bundle=bundle_path,

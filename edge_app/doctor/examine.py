@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_retrieve.edge_app.doctor import archive, machine, model
-from edge_retrieve.edge_app.doctor.check import Check, failed_by
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.doctor import access, archive, machine, model
+from edge_retrieve.edge_app.doctor.check import Check, State, failed_by
 from edge_retrieve.edge_app.doctor.ports import port
 from edge_retrieve.edge_app.doctor.reception import Pacs, association, received
 from edge_retrieve.edge_app.settings import ServerSettings
@@ -62,6 +63,12 @@ def examine(subject: Subject) -> Iterator[Check]:
     if subject.store is not None:
         found, facts = archive.archive(subject.store, bundle)
         yield from found
+        site = Site.of(subject.store, settings.site)
+        if all(check.state is not State.FAILED for check in found):
+            yield access.privacy(subject.store, site)
+        yield access.login(site, settings)
+        yield from access.audit(site)
+    yield from access.certificates(settings)
     folder = subject.store if subject.store is not None and subject.store.is_dir() else Path()
     yield machine.disk(folder, facts.studies, facts.bytes)
     yield machine.memory()
