@@ -29,6 +29,13 @@ class RegionList:
 
 
 @dataclass(frozen=True)
+class FindingList:
+    """All findings that a report is read for."""
+
+    findings: list[str]
+
+
+@dataclass(frozen=True)
 class ModelInUse:
     """The model that encodes queries."""
 

@@ -53,6 +53,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     # The archive.
     ("GET", "/api/archive"): _FRAME,
     ("GET", "/api/regions"): _FRAME,
+    ("GET", "/api/findings"): _FRAME,
     ("GET", "/api/studies"): Rule(Permission.READ, Action.LIST, of_patients=True),
     ("GET", "/api/studies/{study:path}/image.png"): Rule(Permission.READ, Action.VIEW, of_patients=True),
     ("GET", "/api/studies/{study:path}/ground.png"): Rule(Permission.READ, Action.VIEW, of_patients=True),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.shapes import Archive, Limits, ModelInUse, RegionList
+from edge_retrieve.edge_app.shapes import Archive, FindingList, Limits, ModelInUse, RegionList
 from edge_retrieve.edge_app.wire import region_name
 from edge_retrieve.runtime.anatomy import REGIONS
+from edge_retrieve.runtime.findings import Finding
 
 DISCLAIMER = "Not a medical device. For research only."
 
@@ -32,3 +33,9 @@ def archive(use: Use) -> Archive:
 async def regions() -> RegionList:
     """Return the anatomical regions in the order of the model's outputs."""
     return RegionList([region_name(region) for region in REGIONS])
+
+
+@router.get("/api/findings")
+async def findings() -> FindingList:
+    """Return the findings that reports are read for, which hits can be narrowed to."""
+    return FindingList([finding.value for finding in Finding])

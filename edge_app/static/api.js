@@ -14,15 +14,22 @@ export class Problem extends Error {
   }
 }
 
+// What the server's cookie says is repeated in a header, which another site's page could not do.
+function guarded(headers = {}) {
+  const csrf = document.cookie.match(/(?:^|; )edge_csrf=([^;]*)/);
+  return csrf ? { ...headers, "x-csrf-token": decodeURIComponent(csrf[1]) } : headers;
+}
+
 async function answer(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: guarded(options.headers) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ what: "The server does not answer", remedy: "Start it again with edge-retrieve serve" }, 0);
   }
   if (response.ok) return response;
+  if (response.status === 401) location.assign("login"); // the session has ended
   const body = await response.json().catch(() => ({}));
   throw new Problem(body, response.status);
 }
@@ -39,6 +46,9 @@ function send(path, body, signal) {
 const below = ({ kind, id }) => `api/${kind === "study" ? "studies" : "uploads"}/${encodeURIComponent(id)}`;
 
 export const archive = () => ask("api/archive");
+export const me = () => ask("api/me");
+export const logOut = () => answer("api/logout", { method: "POST" });
+export const findings = () => ask("api/findings");
 export const regions = () => ask("api/regions");
 export const source = (one) => ask(below(one));
 export const study = (id) => source({ kind: "study", id });

@@ -9,7 +9,7 @@ import { Filters } from "./filters.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
 import { Picker } from "./picker.js";
-import { PRESETS } from "./presets.js";
+import { PRESETS, presetsOf } from "./presets.js";
 import { Priors } from "./priors.js";
 import { Query } from "./query.js";
 import { Reads } from "./reads.js";
@@ -27,7 +27,7 @@ const caseViewer = new Viewer($("hit-viewer"));
 const viewers = [queryViewer, caseViewer];
 const feedback = new Feedback({ onProblem });
 const tabs = new Tabs($("tabs"));
-const results = new Results({ list: $("hits"), status: $("status"), more: $("more"), none: $("none-similar"), onOpen: openHit, onMore: () => search(true), feedback });
+const results = new Results({ list: $("hits"), status: $("status"), more: $("more"), onOpen: openHit, onMore: () => search(true), feedback });
 const priors = new Priors({ list: $("priors"), count: $("priors-count"), status: $("priors-status"), onOpen: openPrior, onProblem });
 const picker = new Picker({ onToggle: (region) => query.toggle(region), onRemoveBox: (key) => query.removeBox(key), onHover });
 const query = new Query({ question, viewer: queryViewer, picker, onChange: changed, onChoose, onProblem });
@@ -68,6 +68,7 @@ function choose(source, options) {
 
 function onChoose(source, shown, keepMarks) {
   const isStudy = source.kind === "study";
+  fillPresets(presetsOf(queryViewer.image));
   worklist.setCurrent(isStudy ? source.id : null);
   priors.load(shown.patient, isStudy ? source.id : null);
   tabs.show("tab-cases");
@@ -205,13 +206,18 @@ const actions = {
   },
 };
 
+function fillPresets(presets) {
+  $("preset").replaceChildren(...presets.map(({ name, label }) => Object.assign(node("option", "", label), { value: name })));
+}
+
 function listen() {
-  $("preset").append(...PRESETS.map(({ name, label }) => Object.assign(node("option", "", label), { value: name })));
+  fillPresets(PRESETS);
   $("preset").addEventListener("change", () => change({ preset: $("preset").value }));
   for (const button of document.querySelectorAll("button[data-tool]")) button.addEventListener("click", () => setTool(button.dataset.tool));
   const clicks = { "toggle-invert": "invert", "toggle-regions": "regions", "reset-view": "reset", turn: "turn", mirror: "mirror", "add-box": "box", "toggle-heat": "heat", "close-compare": "close" };
   for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", () => actions[action]());
   $("help-button").addEventListener("click", () => $("help").showModal());
+  $("log-out").addEventListener("click", () => api.logOut().then(() => location.assign("login"), complain));
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     search();
@@ -243,7 +249,11 @@ function listen() {
 }
 
 async function describe() {
-  const about = await api.archive();
+  const [about, me] = await Promise.all([api.archive(), api.me()]);
+  if (me.login) {
+    $("log-out").textContent = `Log out ${me.user}`;
+    $("log-out").hidden = false;
+  }
   $("foot-model").textContent = `Model ${about.model.id} · ${about.model.training_data}`;
   $("foot-archive").textContent = `Archive ${about.name} · ${number(about.studies)} studies${about.synthetic ? " · synthetic phantoms, no patients" : ""}`;
   $("foot-model").title = `${$("foot-model").textContent} · bundle ${about.model.bundle}`;
@@ -254,8 +264,9 @@ async function start() {
   setTool("mark");
   listen();
   try {
-    const { regions } = await api.regions();
+    const [{ regions }, { findings }] = await Promise.all([api.regions(), api.findings()]);
     picker.fill(regions);
+    filters.fill(findings);
     question.restore(new Set(regions.map((one) => one.name)));
     $("text").value = question.text;
     $("k").value = String(question.k);

@@ -1,7 +1,7 @@
 // Boxes by hand: which part of one is under the pointer, and what becomes of it when that part is moved.
 
 export const SMALLEST = 4; // image pixels
-const REACH = 7; // frame pixels around a handle
+const REACH = 7; // frame pixels around a handle, on the smallest page
 
 export const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
 
@@ -16,14 +16,14 @@ export function handlePoint([x1, y1, x2, y2], name) {
 }
 
 // Where the cross that removes a box stands: beside its upper right corner, kept inside the frame.
-export function crossPoint([, y1, x2], frame) {
-  return [Math.min(frame.width - 14, x2 + 16), Math.max(14, y1)];
+export function crossPoint([, y1, x2], frame, scale) {
+  return [Math.min(frame.width - 14 * scale, x2 + 16 * scale), Math.max(14 * scale, y1)];
 }
 
 // The part of a box (in the frame) under a point: a handle's name, "remove", "move", or "" for none.
-export function partAt(box, x, y, frame) {
-  const near = ([px, py], reach) => Math.abs(x - px) <= reach && Math.abs(y - py) <= reach;
-  if (near(crossPoint(box, frame), 11)) return "remove";
+export function partAt(box, x, y, frame, scale) {
+  const near = ([px, py], reach) => Math.abs(x - px) <= reach * scale && Math.abs(y - py) <= reach * scale;
+  if (near(crossPoint(box, frame, scale), 11)) return "remove";
   const corner = HANDLES.find((name) => near(handlePoint(box, name), REACH));
   if (corner) return corner;
   const [x1, y1, x2, y2] = box;

@@ -10,6 +10,9 @@ import { percent, place, who } from "./words.js";
 // What both pictures share, whichever was touched.
 const TOGETHER = ["turn", "mirror", "fit", "reset", "widen", "lift", "invert"];
 
+// Presets that mean the same on every picture.
+const COMMON = /^(default|full|lungs|mediastinum|bones)$/;
+
 export class Comparison {
   constructor({ queryViewer, caseViewer, query, onProblem }) {
     Object.assign(this, { queryViewer, caseViewer, query, onProblem });
@@ -32,7 +35,7 @@ export class Comparison {
     leader.addEventListener("change", ({ detail }) => {
       if (!this.linked) return;
       const shared = Object.fromEntries(TOGETHER.filter((name) => detail[name] !== undefined).map((name) => [name, detail[name]]));
-      if (detail.preset && detail.preset !== "region") shared.preset = detail.preset;
+      if (COMMON.test(detail.preset)) shared.preset = detail.preset;
       if (detail.zoom) Object.assign(shared, { zoom: detail.zoom, at: this.toCase(detail.at, back) });
       if (detail.pan) shared.pan = detail.pan.map((part) => (part * follower.view.fitScale * follower.view.extent.height) / (leader.view.fitScale * leader.view.extent.height));
       follower.apply(shared);
@@ -75,7 +78,7 @@ export class Comparison {
       this.caseViewer.setBoxes([]);
       const [record, image] = await Promise.all([api.study(study), GreyImage.fromServer(source)]);
       if (this.opened !== study) return;
-      await this.caseViewer.load([image], record);
+      await this.caseViewer.load([() => image], record);
       if (this.opened !== study) return;
       fillReport($("hit-report").querySelector(".text"), record.report, sentences);
       $("hit-report").querySelector("mark")?.scrollIntoView({ block: "nearest" });

@@ -36,6 +36,9 @@ export function iconButton(name, label, classes = "") {
 export const pressed = (button) => button.getAttribute("aria-pressed") === "true";
 export const press = (button, on) => button.setAttribute("aria-pressed", String(on));
 
+// How much larger than on a laptop things are drawn here: the root's font size against the smallest.
+export const magnification = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;
+
 // The up and down keys go through the buttons of a list that `selector` finds.
 export function arrowsMoveFocus(list, selector) {
   list.addEventListener("keydown", (event) => {

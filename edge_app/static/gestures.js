@@ -1,6 +1,7 @@
 // What the mouse, a pen or a finger does on an X-ray. The viewer knows what is shown; this file, what a drag means.
 
 import { dragged, kept, largeEnough, partAt, smallestAt } from "./boxes.js";
+import { magnification } from "./dom.js";
 
 const SLACK = 4; // frame pixels that a click may wander
 const CURSORS = {
@@ -35,7 +36,7 @@ export class Gestures {
   // The part of the held box under a point, as `partAt` names it.
   #part(x, y) {
     const { held, view } = this.viewer;
-    return held && this.viewer.tool === "mark" ? partAt(view.boxToFrame(held.box), x, y, view.frame) : "";
+    return held && this.viewer.tool === "mark" ? partAt(view.boxToFrame(held.box), x, y, view.frame, magnification()) : "";
   }
 
   #press(event) {

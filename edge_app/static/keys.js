@@ -27,7 +27,7 @@ export function bindKeys({ actions, focus, help, viewers }) {
     "/": focus.search,
     "?": () => help.showModal(),
   };
-  for (let at = 1; at <= 5; at += 1) letters[at] = () => actions.preset(at - 1);
+  for (let at = 1; at <= 6; at += 1) letters[at] = () => actions.preset(at - 1);
 
   document.addEventListener("keydown", (event) => {
     if (help.open || event.defaultPrevented) return;

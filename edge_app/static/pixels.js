@@ -1,10 +1,11 @@
 // Grey levels: 16-bit values, and a table that makes window, level and inversion of them.
 
-import { picture } from "./api.js";
+import * as api from "./api.js";
 
 export const WHITE = 65535;
 export const NEUTRAL = Object.freeze({ width: WHITE, level: WHITE / 2, invert: false });
 
+const BINS = 1024;
 const TABLE = new Uint32Array(WHITE + 1);
 // One 32-bit word a pixel is the fastest way to fill a canvas; its bytes lie in the machine's order.
 const LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
@@ -23,9 +24,12 @@ function fillTable(windowing) {
 }
 
 export class GreyImage {
-  // `values` are 16-bit, row by row.
-  constructor(values, width, height) {
-    Object.assign(this, { values, width, height });
+  // `values` are 16-bit, row by row; `windows` are presets, { name, center, width }, the one to begin with first.
+  constructor(values, width, height, { windows = [], minimum = 0, maximum = WHITE } = {}) {
+    Object.assign(this, { values, width, height, windows, minimum, maximum: Math.max(maximum, minimum + 1) });
+    const [first] = windows;
+    this.neutral = first ? { width: first.width, level: first.center, invert: false } : NEUTRAL;
+    this.full = { width: this.maximum - minimum, level: (this.maximum + minimum) / 2 };
     this.canvas = document.createElement("canvas");
     this.canvas.width = width;
     this.canvas.height = height;
@@ -34,25 +38,25 @@ export class GreyImage {
     this.words = new Uint32Array(this.shown.data.buffer);
   }
 
-  static fromServer(source) {
-    return GreyImage.fromPicture(picture(source));
+  // The grey values of a study or an upload.
+  static async fromServer(source) {
+    const [meaning, values] = await Promise.all([api.meaning(source), api.values(source)]);
+    return new GreyImage(values, meaning.columns, meaning.rows, meaning);
   }
 
-  // Of an 8-bit picture.
-  static async fromPicture(url) {
-    const loaded = new Image();
-    loaded.src = url;
-    await loaded.decode();
-    const { naturalWidth: width, naturalHeight: height } = loaded;
+  // The 8-bit picture of it: smaller, and sooner there.
+  static async quickly(source) {
+    const picture = new Image();
+    picture.src = api.picture(source);
+    await picture.decode();
+    const { naturalWidth: width, naturalHeight: height } = picture;
     const canvas = document.createElement("canvas");
     canvas.width = width;
     canvas.height = height;
     const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.drawImage(loaded, 0, 0);
+    context.drawImage(picture, 0, 0);
     const bytes = context.getImageData(0, 0, width, height).data;
-    const values = new Uint16Array(width * height);
-    for (let at = 0; at < values.length; at += 1) values[at] = bytes[at * 4] * 257;
-    return new GreyImage(values, width, height);
+    return new GreyImage(Uint16Array.from({ length: width * height }, (_, at) => bytes[at * 4] * 257), width, height);
   }
 
   apply(windowing) {
@@ -64,20 +68,21 @@ export class GreyImage {
 
   // Values at parts (0 to 1) of the image's grey levels, inside a box of parts of its width and height.
   quantiles(parts, [x1, y1, x2, y2] = [0, 0, 1, 1]) {
-    const bins = new Uint32Array(1024);
+    const bins = new Uint32Array(BINS);
+    const part = BINS / (this.maximum - this.minimum + 1);
     const step = Math.max(1, Math.floor(Math.sqrt((this.width * this.height) / 500_000)));
     const end = (part, length) => Math.max(1, Math.round(part * length));
     let total = 0;
     for (let y = Math.floor(y1 * this.height); y < end(y2, this.height); y += step) {
       for (let x = Math.floor(x1 * this.width); x < end(x2, this.width); x += step) {
-        bins[this.values[y * this.width + x] >> 6] += 1;
+        bins[Math.floor((this.values[y * this.width + x] - this.minimum) * part)] += 1;
         total += 1;
       }
     }
-    return parts.map((part) => {
+    return parts.map((wanted) => {
       let seen = 0;
-      const bin = bins.findIndex((size) => (seen += size) >= part * total);
-      return ((bin < 0 ? 1023 : bin) + 0.5) * 64;
+      const bin = bins.findIndex((size) => (seen += size) >= wanted * total);
+      return this.minimum + ((bin < 0 ? BINS - 1 : bin) + 0.5) / part;
     });
   }
 }

@@ -108,7 +108,7 @@ export class Query {
     this.held = null;
     try {
       const isStudy = source.kind === "study";
-      const [shown, image] = await Promise.all([known || api.source(source), GreyImage.fromServer(source)]);
+      const [shown, image] = await Promise.all([known || api.source(source), isStudy ? GreyImage.fromServer(source) : GreyImage.quickly(source)]);
       if (question.source !== source) return;
       this.shown = shown;
       $("query-title").textContent = [isStudy ? shown.patient : shown.file_name, who(shown), ...shown.flags].filter(Boolean).join(" · ");
@@ -118,7 +118,8 @@ export class Query {
       $("query-report").open = false;
       this.picker.setScores(shown.boxes);
       this.changed();
-      await this.viewer.load([image], shown);
+      // An upload has its full size, some 20 MB: its picture comes first.
+      await this.viewer.load([() => image, ...(isStudy ? [] : [() => GreyImage.fromServer(source)])], shown);
       this.onChoose(source, shown, keepMarks);
     } catch (error) {
       if (question.source !== source) return;

@@ -1,6 +1,6 @@
 // The ranked cases.
 
-import { arrowsMoveFocus } from "./dom.js";
+import { arrowsMoveFocus, node } from "./dom.js";
 import { hitCard } from "./card.js";
 import { count, percent } from "./words.js";
 
@@ -9,9 +9,11 @@ function apart(result) {
   return result.set_apart > 1 ? ` ${result.set_apart - 1} of the same patient set apart.` : "";
 }
 
+const BELOW = "The nearest cases follow, so that you can judge for yourself. They do not count as matches.";
+
 export class Results {
-  constructor({ list, status, more, none, onOpen, onMore, feedback }) {
-    Object.assign(this, { list, status, more, none, onOpen, feedback });
+  constructor({ list, status, more, onOpen, onMore, feedback }) {
+    Object.assign(this, { list, status, more, onOpen, feedback });
     more.addEventListener("click", onMore);
     this.hits = [];
     arrowsMoveFocus(list, ":scope > li > button");
@@ -25,7 +27,6 @@ export class Results {
   clear(text) {
     this.hits = [];
     this.more.hidden = true;
-    this.none.hidden = true;
     this.list.replaceChildren();
     this.list.classList.remove("stale", "below");
     this.say(text);
@@ -35,7 +36,6 @@ export class Results {
   setStale() {
     if (!this.hits.length || this.list.classList.contains("stale")) return;
     this.list.classList.add("stale");
-    this.none.hidden = true;
     this.more.hidden = true;
     this.say("The query has changed. Search again to update these cases.");
   }
@@ -49,9 +49,9 @@ export class Results {
     if (!result.hits.length) this.say(`No case found ${where}.`);
     else if (result.abstained) this.say(`No sufficiently similar case ${where}${reached}. ${took}${apart(result)}`);
     else this.say(`${count(result.hits.length, "case")}, compared ${where}. Best first. ${took}${apart(result)}`);
-    this.none.hidden = !result.abstained || !result.hits.length;
     this.list.classList.toggle("below", result.abstained);
-    this.list.replaceChildren(...result.hits.map((hit) => this.#card(hit)));
+    const warning = result.abstained && result.hits.length ? [node("li", "none-similar", BELOW)] : [];
+    this.list.replaceChildren(...warning, ...result.hits.map((hit) => this.#card(hit)));
     this.list.scrollTop = 0;
     this.more.hidden = !result.more;
   }

@@ -4,7 +4,7 @@
 import { drawn, node } from "./dom.js";
 import { Gestures } from "./gestures.js";
 import { render } from "./overlay.js";
-import { NEUTRAL, WHITE } from "./pixels.js";
+import { NEUTRAL } from "./pixels.js";
 import { presetWindow } from "./presets.js";
 import { View } from "./view.js";
 
@@ -18,6 +18,7 @@ export class Viewer extends EventTarget {
     this.readout = root.appendChild(node("div", "corner br"));
     this.note = root.appendChild(node("div", "corner bl"));
     this.empty = root.appendChild(node("div", "empty", empty));
+    this.remark = "";
     this.boxes = [];
     this.showRegions = true;
     this.quietHidden = false;
@@ -30,18 +31,18 @@ export class Viewer extends EventTarget {
     this.#chrome();
   }
 
-  // Show pictures of one X-ray as they come, the quick one first. Each is a promise of a `GreyImage`.
+  // Show pictures of one X-ray one after the other, the quick one first: functions that give a `GreyImage`.
   async load(pictures, size, note = "") {
     const wanted = (this.wanted = {});
     this.heat = null;
     let first = true;
-    for (const coming of pictures) {
-      const image = await coming;
+    for (const picture of pictures) {
+      const image = await picture();
       if (this.wanted !== wanted) return; // a later choice overtook this one
       this.image = image;
-      this.note.textContent = note;
+      this.remark = note;
+      this.windowing = { ...image.neutral, invert: this.windowing.invert };
       if (first) {
-        this.windowing = { ...NEUTRAL, invert: this.windowing.invert };
         this.view.size = size;
         this.view.reset();
       }
@@ -71,7 +72,7 @@ export class Viewer extends EventTarget {
     this.draw();
   }
 
-  // A phrase's places: { picture, boxes }, or null for none.
+  // A phrase's places: { picture, boxes, note }, or null for none.
   setHeat(heat) {
     this.heat = heat;
     this.draw();
@@ -121,10 +122,11 @@ export class Viewer extends EventTarget {
     if (mirror) view.mirror();
     if (fit) view.fit();
     if (reset) view.reset();
-    let next = reset ? NEUTRAL : windowing;
+    let next = reset ? this.image.neutral : windowing;
     if (widen !== undefined) {
-      const width = Math.min(WHITE * 4, Math.max(128, windowing.width * (1 + widen / 250)));
-      next = { ...windowing, width, level: windowing.level + (lift / 600) * WHITE };
+      const range = this.image.full.width;
+      const width = Math.min(range * 4, Math.max(range / 256, windowing.width * Math.exp(widen / 250)));
+      next = { ...windowing, width, level: windowing.level + (lift / 400) * windowing.width };
     }
     if (invert !== undefined) next = { ...windowing, invert };
     if (preset) next = { ...windowing, ...presetWindow(preset, this.image, box || this.presetBox) };
@@ -197,6 +199,7 @@ export class Viewer extends EventTarget {
     for (const label of [...this.marks, this.readout, this.note]) label.hidden = !shown;
     if (!shown) return;
     this.#placeSides();
+    this.note.textContent = this.heat?.note || this.remark;
     const { width, level, invert } = this.windowing;
     const turned = [this.view.flipped ? "mirrored" : "", this.view.turns ? `${this.view.turns * 90}°` : "", invert ? "inverted" : ""];
     const first = [`W ${Math.round(width)}  L ${Math.round(level)}`, ...turned].filter(Boolean).join("  ");

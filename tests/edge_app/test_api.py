@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from edge_retrieve.runtime.anatomy import REGIONS, Region
+from edge_retrieve.runtime.findings import Finding
 
 ZONE = "right upper lung zone"
 
@@ -40,6 +41,13 @@ def test_regions_are_those_of_the_model_in_its_order(client):
     regions = client.get("/api/regions").json()["regions"]
     assert [region["name"] for region in regions] == [region.value for region in REGIONS]
     assert regions[0] == {"name": "right lung", "laterality": "right", "position": 0}
+
+
+def test_findings_are_those_that_hits_can_be_narrowed_to(client):
+    findings = client.get("/api/findings").json()["findings"]
+    assert findings == [finding.value for finding in Finding]
+    asked = {"text": "nodule", "filters": {"findings": findings}}
+    assert client.post("/api/query", json=asked).status_code == 200
 
 
 def test_studies_are_paged_and_searched(client):

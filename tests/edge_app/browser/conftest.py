@@ -1,19 +1,15 @@
 """The page in a real browser, from a real server, with no way out of this machine."""
 
-import contextlib
 import shutil
-import socket
-import threading
-import time
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from edge_retrieve.edge_app.api import create_app
-from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.bench.serving import serving
+from edge_retrieve.edge_app.labels import ArchiveLabel, write_label
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.bundle import ScoreCalibration, ScoreCurve, Sides, Trust, calibrate_bundle
+from edge_retrieve.runtime.ingest import ingest
 
 HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -21,36 +17,13 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
 )  # fmt: skip
-SIDE = 64  # pixels of the archive's pictures
-
-
-@contextlib.contextmanager
-def _serving(workspace, **settings):
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(workspace, ServerSettings(**settings)), log_level="error", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}{settings.get('root_path', '')}/"
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-
-
-@pytest.fixture(scope="session")
-def serving():
-    """A context manager that serves a workspace and gives the address."""
-    return _serving
+SIDE = 64  # pixels of the toy archive's pictures
+DEMO_SIDE, DEMO_STUDIES = 256, 24
 
 
 @pytest.fixture(scope="session")
 def address(workspace):
-    with _serving(workspace) as address:
+    with serving(workspace) as address:
         yield address
 
 
@@ -68,19 +41,19 @@ def browser():
 class Room:
     """The page, and what a reader does on it."""
 
-    def __init__(self, page, address):
-        self.page, self.address = page, address
+    def __init__(self, page, address, side):
+        self.page, self.address, self.side = page, address, side
 
     def choose(self, nth=0):
         self.page.click(f".study >> nth={nth}")
         self.page.wait_for_selector("#query-viewer .corner.br:not([hidden])")
 
     def point(self, x, y, viewer="#query-viewer"):
-        """Page coordinates of a point of an image of 64 x 64 pixels, fitted into its viewer."""
+        """Page coordinates of a point of a square image, fitted into its viewer."""
         frame = self.page.locator(viewer).bounding_box()
-        scale = min(frame["width"], frame["height"]) / SIDE * 0.98
-        left = frame["x"] + (frame["width"] - SIDE * scale) / 2
-        top = frame["y"] + (frame["height"] - SIDE * scale) / 2
+        scale = min(frame["width"], frame["height"]) / self.side * 0.98
+        left = frame["x"] + (frame["width"] - self.side * scale) / 2
+        top = frame["y"] + (frame["height"] - self.side * scale) / 2
         return left + x * scale, top + y * scale
 
     def drag(self, start, end, viewer="#query-viewer"):
@@ -125,17 +98,24 @@ class Room:
         texts = self.page.evaluate("new URLSearchParams(location.hash.slice(1)).getAll('box')")
         return [[float(edge) for edge in text.split(",")] for text in texts]
 
-    def grey(self, x, y, viewer="#query-viewer"):
-        """The grey level painted at a point of the image, 0 to 255."""
+    def settle(self):
+        """Wait until what was asked for is painted."""
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+    def colour(self, x, y, viewer="#query-viewer"):
+        """Red, green and blue painted at a point of the image, 0 to 255."""
+        self.settle()
         across, down = self.point(x, y, viewer)
         frame = self.page.locator(viewer).bounding_box()
-        pixel = """([selector, x, y]) => new Promise((done) => {
-          const context = document.querySelector(selector + " canvas").getContext("2d");
-          const look = () => done([...context.getImageData(x, y, 1, 1).data]);
-          requestAnimationFrame(() => requestAnimationFrame(look));
-        })"""
-        found = self.page.evaluate(pixel, [viewer, round(across - frame["x"]), round(down - frame["y"])])
-        return found[0]
+        pixel = """([selector, x, y]) => {
+          const copy = new OffscreenCanvas(1, 1).getContext("2d");
+          copy.drawImage(document.querySelector(selector + " canvas"), -x, -y);
+          return [...copy.getImageData(0, 0, 1, 1).data];
+        }"""
+        at = [viewer, round(across - frame["x"]), round(down - frame["y"])]
+        return self.page.evaluate(pixel, at)[:3]
 
 
 def _watched(page, address, troubles):
@@ -166,14 +146,14 @@ def open_room(browser):
     """Return a function that opens the page; at the end nothing may have gone wrong or moved by itself."""
     troubles, pages = [], []
 
-    def enter(address, viewport=(1440, 900)):
+    def enter(address, viewport=(1440, 900), side=SIDE):
         context = browser.new_context(viewport={"width": viewport[0], "height": viewport[1]})
         page = context.new_page()
         _watched(page, address, troubles)
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
         pages.append(page)
-        return Room(page, address)
+        return Room(page, address, side)
 
     yield enter
     for page in pages:
@@ -203,9 +183,28 @@ def sure_address(toy, store_path, tmp_path_factory):
     calibrate_bundle(folder, ScoreCalibration("isotonic", "made up", 0.1, 10, curves))
     with (
         Workspace(store_path, folder, trust=Trust(allow_unsigned=True), abstain_below=0.85) as workspace,
-        _serving(workspace) as address,
+        serving(workspace) as address,
     ):
         yield address
+
+
+@pytest.fixture(scope="session")
+def demo_address(tmp_path_factory):
+    """Serve a small demonstration: phantoms (synthetic), some of one patient, with the shipped bundle."""
+    from edge_retrieve.train.phantom.archive import write_archive
+
+    folder = tmp_path_factory.mktemp("demo")
+    write_archive(folder / "archive", DEMO_STUDIES, seed=7, size=DEMO_SIDE, workers=1)
+    with Workspace(folder / "store", create=True) as workspace:
+        assert not ingest(workspace.store, workspace.encoder, [folder / "archive"]).rejected
+        write_label(folder / "store", ArchiveLabel("demo", synthetic=True))
+    with Workspace(folder / "store") as workspace, serving(workspace) as address:
+        yield address
+
+
+@pytest.fixture
+def demo(open_room, demo_address):
+    return open_room(demo_address, side=DEMO_SIDE)
 
 
 @pytest.fixture(scope="session")

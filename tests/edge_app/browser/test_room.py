@@ -2,6 +2,9 @@
 
 import pytest
 
+from edge_retrieve.edge_app.bench.serving import serving
+from edge_retrieve.edge_app.settings import ServerSettings
+
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
 expect = playwright.expect
 ZONE = "right upper lung zone"
@@ -74,8 +77,8 @@ def test_every_control_has_a_name(room, page):
     assert page.evaluate(nameless) == []
 
 
-def test_it_works_below_a_path(open_room, serving, workspace):
-    with serving(workspace, root_path="/xray") as address:
+def test_it_works_below_a_path(open_room, workspace):
+    with serving(workspace, ServerSettings(root_path="/xray")) as address:
         room = open_room(address)
         room.choose()
         room.search()

@@ -9,16 +9,28 @@ STATIC = Path(api.__file__).parents[1] / "static"
 PAGE = (STATIC / "index.html").read_text()
 
 
-def test_every_module_is_fetched_at_once_and_every_fetch_exists():
-    named = set(re.findall(r'<link rel="modulepreload" href="static/([\w.-]+)">', PAGE))
-    modules = {path.name for path in STATIC.glob("*.js")} - {"app.js"}
-    assert named == modules
+def imported(name, seen):
+    """Add a module and all that it imports."""
+    if name not in seen:
+        seen.add(name)
+        for other in re.findall(r'from "\./([\w.-]+)"', (STATIC / name).read_text()):
+            imported(other, seen)
+    return seen
 
 
-def test_every_style_sheet_is_used():
-    assert set(re.findall(r'<link rel="stylesheet" href="static/([\w.-]+)">', PAGE)) == {
-        path.name for path in STATIC.glob("*.css")
-    }
+def test_every_module_is_fetched_at_once():
+    named = re.findall(r'<link rel="modulepreload" href="static/([\w.-]+)">', PAGE)
+    assert set(named) == imported("app.js", set()) - {"app.js"}
+    assert len(named) == len(set(named))
+
+
+def test_every_file_belongs_to_a_page():
+    pages = "".join(path.read_text() for path in STATIC.glob("*.html"))
+    begun = re.findall(r'<script type="module" src="(?:[\w./-]*/)?([\w.-]+)"', pages)
+    modules = set().union(*(imported(name, set()) for name in begun))
+    assert modules == {path.name for path in STATIC.glob("*.js")}
+    sheets = set(re.findall(r'<link rel="stylesheet" href="(?:[\w./-]*/)?([\w.-]+)" ?/?>', pages))
+    assert sheets == {path.name for path in STATIC.glob("*.css")}
 
 
 def test_every_icon_that_is_used_exists():

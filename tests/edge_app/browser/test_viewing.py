@@ -1,11 +1,13 @@
 """Grey levels, zoom, turns; two images moved together."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
 expect = playwright.expect
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 def test_window_invert_and_zoom_change_the_picture_only(room, page):
@@ -36,7 +38,7 @@ def test_turns_and_flips_move_the_side_marks(room, page):
 
     def settled(key):
         page.keyboard.press(key)
-        page.evaluate(TWO_FRAMES)
+        room.settle()
         return places()
 
     assert places() == ("across", True)  # the patient's right on the left
@@ -45,7 +47,7 @@ def test_turns_and_flips_move_the_side_marks(room, page):
     assert settled("f") == ("down", False)
     assert settled("r") == ("across", True)
     page.click("#reset-view")
-    page.evaluate(TWO_FRAMES)
+    room.settle()
     assert places() == ("across", True)
 
 
@@ -107,3 +109,61 @@ def test_the_same_place_is_found_by_the_regions_of_both_images(page):
         slope, shift = np.polyfit(*centres, 1)
         assert mapped[0][axis] == pytest.approx(slope * (100, 200)[axis] + shift)
     assert mapped[1] == pytest.approx([100, 200])
+
+
+@pytest.mark.parametrize(
+    ("level", "width", "invert"), [(0.5, 0.4, False), (0.3, 0.1, True), (0.9, 1.5, False)]
+)
+def test_page_and_server_agree_on_every_grey_level(room, page, level, width, invert):
+    """16-bit values through the page's table, against the picture that the server makes of them."""
+    study = room.first_study()
+    base = f"{room.address}api/studies/{study}"
+    meaning = page.request.get(f"{base}/pixels.json").json()
+    values = np.frombuffer(page.request.get(f"{base}/pixels").body(), "<u2")
+    span = meaning["maximum"] - meaning["minimum"]
+    window = {"level": meaning["minimum"] + level * span, "width": width * span, "invert": invert}
+    made = page.evaluate(
+        """([study, window]) => import("./static/pixels.js").then(async ({ GreyImage }) => {
+          const image = await GreyImage.fromServer({ kind: "study", id: study });
+          image.apply(window);
+          return [...image.shown.data];
+        })""",
+        [study, window],
+    )
+    shown = np.asarray(made, np.uint8).reshape(meaning["rows"], meaning["columns"], 4)
+    grey = np.clip((values.astype(float) - window["level"]) / window["width"] + 0.5, 0, 1)
+    expected = np.floor(grey * 255 + 0.5).reshape(shown.shape[:2])
+    assert np.array_equal(shown[..., 0], 255 - expected if invert else expected)
+    assert np.array_equal(shown[..., 0], shown[..., 2])
+    query = f"level={window['level']}&window={window['width']}&invert={str(invert).lower()}"
+    with Image.open(io.BytesIO(page.request.get(f"{base}/image.png?{query}").body())) as picture:
+        assert np.array_equal(shown[..., 0], np.asarray(picture.convert("L")))
+
+
+def test_presets_follow_the_images_own_grey_levels(room, page):
+    """Against NumPy's quantiles, to the width of a bin."""
+    room.choose()
+    study = room.first_study()
+    meaning = page.request.get(f"{room.address}api/studies/{study}/pixels.json").json()
+    values = np.frombuffer(page.request.get(f"{room.address}api/studies/{study}/pixels").body(), "<u2")
+    span = meaning["maximum"] - meaning["minimum"]
+
+    def shown():
+        room.settle()
+        words = page.inner_text("#query-viewer .corner.br").split()
+        return float(words[1]), float(words[3])
+
+    first = meaning["windows"][0]
+    assert shown() == pytest.approx((first["width"], first["center"]), abs=0.5)
+    page.keyboard.press("3")
+    assert page.input_value("#preset") == "lungs"
+    low, high = np.quantile(values, [0.02, 0.6])
+    assert shown() == pytest.approx((high - low, (low + high) / 2), abs=span / 500 + 0.5)
+    page.select_option("#preset", "full")
+    assert shown() == pytest.approx((span, meaning["minimum"] + span / 2), abs=1)
+    room.drag((8, 8), (24, 40))
+    page.select_option("#preset", "region")
+    low, high = np.quantile(values.reshape(64, 64)[8:40, 8:24], [0.02, 0.98])
+    assert shown() == pytest.approx((high - low, (low + high) / 2), abs=span / 500 + 0.5)
+    page.select_option("#preset", "default")
+    assert shown() == pytest.approx((first["width"], first["center"]), abs=0.5)
