@@ -18,7 +18,12 @@ from edge_retrieve.edge_app.api.services import Services, Use
 from edge_retrieve.edge_app.asking import read_question
 from edge_retrieve.edge_app.fields import check_names, text
 from edge_retrieve.edge_app.outputs.asked import source_of_study, source_of_upload
-from edge_retrieve.edge_app.outputs.content import Acceptance, acceptance_by, content_of
+from edge_retrieve.edge_app.outputs.content import (
+    LONGEST_REPORT,
+    Acceptance,
+    acceptance_by,
+    content_of,
+)
 from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.outputs.origin import origin_of
 from edge_retrieve.runtime.errors import MissingExtraError, QueryError
@@ -33,7 +38,13 @@ _SCHEMA: dict[str, Any] = {
             "anyOf": [
                 {
                     "type": "object",
-                    "properties": {"name": _NAME, "organization": _NAME},
+                    "properties": {
+                        "name": _NAME,
+                        "organization": _NAME,
+                        "report": {
+                            "anyOf": [{"type": "string", "maxLength": LONGEST_REPORT}, {"type": "null"}]
+                        },
+                    },
                     "required": ["name", "organization"],
                     "additionalProperties": False,
                 },
@@ -108,9 +119,10 @@ def _make(use: Services, document: object, kinds: Sequence[OutputKind]) -> tuple
 def _acceptance(document: object, now: datetime) -> Acceptance | None:
     if document is None:
         return None
-    names = check_names(document, {"name", "organization"}, "accepted_by")
-    observer, organization = (text(names, name, _LONGEST_NAME) for name in ("name", "organization"))
-    return acceptance_by(observer or "", organization or "", now)
+    given = check_names(document, {"name", "organization", "report"}, "accepted_by")
+    observer, organization = (text(given, name, _LONGEST_NAME) for name in ("name", "organization"))
+    report = text(given, "report", LONGEST_REPORT)
+    return acceptance_by(observer or "", organization or "", now, report or "")
 
 
 def _attachment(data: bytes, media_type: str, name: str) -> Response:

@@ -24,7 +24,7 @@ from edge_retrieve.edge_app.outputs.origin import origin_of
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
-from edge_retrieve.runtime.errors import OutputError
+from edge_retrieve.runtime.errors import OutputError, QueryError
 from edge_retrieve.runtime.hits import RetrievalResult
 
 if TYPE_CHECKING:
@@ -50,6 +50,13 @@ if TYPE_CHECKING:
 )
 @click.option("--accepted-by", metavar="NAME", help="Who answers for the result, as Family^Given.")
 @click.option("--organization", metavar="NAME", help="Of the person who accepts it.")
+@click.option(
+    "--report",
+    "report_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Text of a report that the person who accepts the result makes his own.",
+)
 @query_options
 @bundle_option
 @setting_options("abstain_below", *MODEL_SETTINGS)
@@ -61,6 +68,7 @@ def results(
     kinds: tuple[str, ...],
     accepted_by: str | None,
     organization: str | None,
+    report_path: Path | None,
     bundle_path: Path | None,
     abstain_below: float,
     backend: str,
@@ -81,7 +89,7 @@ def results(
         from edge_retrieve.edge_app.outputs.making import make_outputs
         from edge_retrieve.edge_app.outputs.source import read_source
     now = datetime.now()
-    acceptance = acceptance_by(accepted_by, organization, now)
+    acceptance = acceptance_by(accepted_by, organization, now, _text(report_path))
     question = query_from(image, **asked)
     source: SourceImage = read_source(image)  # before the model is loaded: it may lack what is needed
     with Workspace(
@@ -106,6 +114,17 @@ def results(
     console.print(f"{content.outcome}. {content.status}.")
     for output, path in zip(outputs, paths, strict=True):
         console.print(f"{path}  {output.kind.words}")
+
+
+def _text(path: Path | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(
+            f"the report cannot be read ({error})", where=str(path), remedy="Save it as plain text in UTF-8"
+        ) from error
 
 
 def _write(outputs: tuple[Output, ...], folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ the identifiers of others, and who holds the archive finds the case by it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 
+LONGEST_REPORT = 20_000  # characters
+_CONTROL = re.compile(r"[^\S\r\n\t ]|[\x00-\x08\x0b-\x1f\x7f]")
 _LONGEST_NAME = 64  # characters of an LO, and of a component group of a PN
 DISCLAIMER = "Not a medical device. For research only."
 PRELIMINARY = "PRELIMINARY - not verified by a person"
@@ -61,11 +64,15 @@ class Acceptance:
         The person's name, best as ``Family^Given``.
     organization : str
     at : datetime
+    report : str
+        The words of a report that this person makes his own, a draft as it was or corrected; may be empty.
+        There is no other way for a report's words into a result.
     """
 
     observer: str
     organization: str
     at: datetime
+    report: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,16 +220,24 @@ def _counts(hit: Hit, result: RetrievalResult) -> bool:
     return result.abstain_below is None or sure >= result.abstain_below
 
 
-def acceptance_by(observer: str | None, organization: str | None, at: datetime) -> Acceptance | None:
+def acceptance_by(
+    observer: str | None, organization: str | None, at: datetime, report: str = ""
+) -> Acceptance | None:
     """Return the acceptance of a named person, None where nobody is named.
 
     Raises
     ------
     QueryError
-        Where only one of the two names is given, or one cannot stand in a DICOM object.
+        Where only one of the two names is given or none beside a report, or one of the texts cannot stand
+        in a DICOM object.
     """
-    if observer is None and organization is None:
+    if observer is None and organization is None and not report:
         return None
+    if len(report) > LONGEST_REPORT or _CONTROL.search(report):
+        raise QueryError(
+            f"the report is longer than {LONGEST_REPORT} characters, or has control characters",
+            remedy="Shorten it, or save it as plain text",
+        )
     for name, value in (("name of who accepts the result", observer), ("organization", organization)):
         if value is None or not value.strip():
             raise QueryError(f"the {name} is missing", remedy="Give both, or neither")
@@ -231,7 +246,7 @@ def acceptance_by(observer: str | None, organization: str | None, at: datetime) 
                 f"the {name} is longer than {_LONGEST_NAME} characters, or has a backslash or line break",
                 remedy="Shorten it",
             )
-    return Acceptance(str(observer).strip(), str(organization).strip(), at)
+    return Acceptance(str(observer).strip(), str(organization).strip(), at, report.strip())
 
 
 def case_name(study: str) -> str:

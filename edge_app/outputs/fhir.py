@@ -94,6 +94,8 @@ class _Bundle:
             "conclusion": f"{self._content.status}. {self._content.outcome}. {DISCLAIMER}",
         }
         if accepted is not None:
+            if accepted.report:
+                report["conclusion"] = f"{accepted.report}\n\n{report['conclusion']}"
             report["resultsInterpreter"] = [{"display": f"{accepted.observer}, {accepted.organization}"}]
         accession = str(self._source.reference.AccessionNumber)
         if accession:

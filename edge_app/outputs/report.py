@@ -57,6 +57,8 @@ def structured_report(source: SourceImage, content: Content) -> Output:
             imaging_measurements=groups,
             title=dicom_codes.DCM.ImagingMeasurementReport,
         )
+        if accepted is not None and accepted.report:
+            report[0].ContentSequence.append(_accepted_report(accepted.report))
         document = sr.ComprehensiveSR(
             evidence=[source.reference],
             content=report,
@@ -79,6 +81,16 @@ def structured_report(source: SourceImage, content: Content) -> Output:
     if accepted is not None:
         document.VerifyingObserverSequence[0].VerificationDateTime = DT(accepted.at.replace(tzinfo=None))
     return to_output(OutputKind.SR, document, source, content)
+
+
+def _accepted_report(text: str) -> sr.ContainerContentItem:
+    """Return what a person says in words: rows 12 and 14 of TID 1500."""
+    container = sr.ContainerContentItem(
+        coded(codes.Code("C0034375", "UMLS", "Qualitative Evaluations")), relationship_type=_CONTAINS
+    )
+    conclusion = sr.TextContentItem(dicom_codes.DCM.Conclusion, text, relationship_type=_CONTAINS)
+    container.ContentSequence = sr.ContentSequence([conclusion])
+    return container
 
 
 def _observers(content: Content) -> sr.ObservationContext:

@@ -59,6 +59,19 @@ def test_one_kind_and_what_a_person_accepted(results, query_dicom, tmp_path):
     assert pydicom.dcmread(io.BytesIO(data)).VerificationFlag == "VERIFIED"
 
 
+def test_a_report_in_words_needs_a_person_who_accepts_it(results, query_dicom, tmp_path):
+    (tmp_path / "report.txt").write_text("IMPRESSION: normal.\n")
+    refused = results(query_dicom, "--report", tmp_path / "report.txt")
+    assert refused.exit_code == 2
+    assert "who accepts the result is missing" in refused.stderr
+    person = ("--accepted-by", "Doe^Jane", "--organization", "Here")
+    done = results(query_dicom, "--kind", "sr", "--report", tmp_path / "report.txt", *person)
+    assert done.exit_code == 0, done.stderr
+    assert b"IMPRESSION: normal." in (tmp_path / "out" / "sr.dcm").read_bytes()
+    (tmp_path / "report.txt").write_bytes(b"\xff\xfe\x00")
+    assert "plain text in UTF-8" in results(query_dicom, "--report", tmp_path / "report.txt", *person).stderr
+
+
 def test_the_archive_is_named_with_what_it_holds(results, query_dicom, workspace, tmp_path):
     assert results(query_dicom, "--region", ZONE, "--kind", "fhir").exit_code == 0
     bundle = json.loads((tmp_path / "out" / "fhir.json").read_text())

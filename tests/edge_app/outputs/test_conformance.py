@@ -141,6 +141,27 @@ def test_every_file_of_pydicom_gives_fit_objects_or_a_clear_error(content_with, 
     assert made >= 1
 
 
+def test_the_headers_of_pydicoms_character_set_files(xray, content_with, conformance_errors, tmp_path):
+    """Names in Arabic, Chinese, Greek, Hebrew, Japanese, Korean, Russian: as pydicom reads them."""
+    names = set()
+    for path in sorted((Path(pydicom.__file__).parent / "data" / "charset_files").glob("*.dcm")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some of the files are wrong on purpose
+            theirs = pydicom.dcmread(path, force=True)
+            name = str(theirs.get("PatientName", ""))
+            ours = pydicom.dcmread(xray())
+            ours.SpecificCharacterSet = theirs.get("SpecificCharacterSet", "")
+            ours.PatientName = theirs.get("PatientName", "")
+            ours.save_as(tmp_path / "grafted.dcm", enforce_file_format=True)
+        source = read_source(tmp_path / "grafted.dcm")
+        assert str(source.reference.PatientName) == name.rstrip("=^ ")
+        (report,) = make_outputs(source, content_with(Box(9.0, 9.0, 60.0, 60.0)), [OutputKind.SR])
+        errors, _ = conformance_errors(report.data)
+        assert not errors, path.name
+        names.add(name)
+    assert len(names) > 10
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real X-rays of ../shared/data are not here")
 def test_real_x_rays(content_with, conformance_errors):
     made = 0

@@ -76,6 +76,19 @@ def test_a_name_that_cannot_stand_in_an_object_is_refused(observer, organization
         acceptance_by(observer, organization, NOW)
 
 
+@pytest.mark.parametrize("report", ["x" * 20_001, "bell \x07", "page\x0cbreak"])
+def test_a_report_that_cannot_stand_in_an_object_is_refused(report):
+    with pytest.raises(QueryError, match="report is longer"):
+        acceptance_by("Doe^Jane", "Test hospital", NOW, report)
+
+
+def test_a_report_leaves_only_with_the_name_of_who_accepts_it():
+    with pytest.raises(QueryError, match="name of who accepts the result is missing"):
+        acceptance_by(None, None, NOW, "No acute finding.")
+    accepted = acceptance_by("Doe^Jane", "Test hospital", NOW, "FINDINGS: clear.\nIMPRESSION: normal.\n")
+    assert accepted.report == "FINDINGS: clear.\nIMPRESSION: normal."
+
+
 def test_a_box_that_falls_into_two_regions_is_one_place(known):
     box, other = Box(0.0, 0.0, 9.0, 9.0), Region.RIGHT_LUNG
     matches = tuple(

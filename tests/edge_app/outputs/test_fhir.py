@@ -1,6 +1,7 @@
 """The FHIR bundle, judged by models made from the specification (fhir.resources, R4B: R4's successor)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -53,6 +54,12 @@ def test_it_is_preliminary_until_a_person_accepts_it(xray, content_with, box, kn
         assert {each["status"] for each in held} == {status}
     assert "resultsInterpreter" not in resources(draft, "DiagnosticReport")[0]
     assert "Doe^Jane" in str(resources(final, "DiagnosticReport")[0]["resultsInterpreter"])
+
+
+def test_an_accepted_report_is_the_conclusion(xray, content_with, box, known):
+    accepted = replace(known.acceptance, report="IMPRESSION: normal.")
+    (report,) = resources(bundle_of(read_source(xray()), content_with(box, accepted)), "DiagnosticReport")
+    assert report["conclusion"].startswith("IMPRESSION: normal.\n")
 
 
 def test_patient_study_and_order_are_those_of_the_source(xray, content, known):

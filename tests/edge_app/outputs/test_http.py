@@ -81,6 +81,7 @@ def test_a_persons_box_is_drawn(client, query_dicom):
         ({"query": {"text": "nodule"}}, "no image that a result could be filed with"),
         ({"query": {"text": "nodule"}, "who": 1}, "unknown entries who"),
         ({"query": {"text": "nodule"}, "accepted_by": {"name": "Doe^Jane"}}, "organization is missing"),
+        ({"query": {"text": "nodule"}, "accepted_by": {"report": "IMPRESSION: x"}}, "name of who accepts"),
         ({"query": {"text": "nodule"}, "accepted_by": "me"}, "not a JSON object"),
     ],
 )

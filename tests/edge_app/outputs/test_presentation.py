@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
 
 from edge_retrieve.edge_app.outputs.source import read_source
 from edge_retrieve.runtime.anatomy import Box
@@ -64,6 +65,42 @@ def test_a_viewer_shows_what_was_shown_here(xray, content, shown, changes):
     assert rendered.shape == ours.shape
     # Half a grey level of each: dcmtk rounds to 8 bits in its own way.
     np.testing.assert_allclose(rendered, ours, atol=1.5 / 255)
+
+
+def table(entries, **more):
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [len(entries), 0, 12])
+    item.add_new("LUTData", "OW", np.asarray(entries, "<u2").tobytes())
+    for keyword, value in more.items():
+        setattr(item, keyword, value)
+    return item
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize("brightest", [4095, 1500])
+def test_a_table_of_the_file_is_applied_as_it_was_here(
+    xray, content, shown, photometric, brightest, conformance_errors
+):
+    curve = brightest * (np.arange(3800) / 3799) ** 2
+    path = xray(
+        PhotometricInterpretation=photometric,
+        WindowCenter=None,
+        WindowWidth=None,
+        VOILUTSequence=[table(curve)],
+    )
+    source = read_source(path)
+    state = presentation_state(source, content)
+    np.testing.assert_allclose(shown(path, state.data), source.radiograph.pixels, atol=1.5 / 255)
+    assert conformance_errors(state.data) == ([], "GrayscaleSoftcopyPresentationState")
+
+
+def test_a_modality_table_is_applied_as_it_was_here(xray, content, shown, conformance_errors):
+    root = 64 * np.sqrt(np.arange(4096))
+    path = xray(ModalityLUTSequence=[table(root, ModalityLUTType="OD")], WindowCenter="2200")
+    source = read_source(path)
+    state = presentation_state(source, content)
+    np.testing.assert_allclose(shown(path, state.data), source.radiograph.pixels, atol=1.5 / 255)
+    assert conformance_errors(state.data) == ([], "GrayscaleSoftcopyPresentationState")
 
 
 @pytest.mark.parametrize("orientation", [["L", "F"], ["R", "F"], ["F", "L"], ["H", "R"], ["R", "H"]])

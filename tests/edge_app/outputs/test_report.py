@@ -1,7 +1,9 @@
 """The structured report, read back by highdicom and judged by dciodvfy."""
 
 import io
+from dataclasses import replace
 
+import numpy as np
 import pydicom
 import pytest
 
@@ -127,6 +129,27 @@ def test_where_the_search_abstained_no_case_is_evidence(xray, content_with, box)
     (search,) = groups(document, "1501")
     assert numbers(search) == {codes.CASES.value: 0}
     assert codes.ABSTAINED.meaning in str(search)
+
+
+def test_an_accepted_report_is_the_conclusion(xray, content_with, box, known, conformance_errors):
+    accepted = replace(known.acceptance, report="FINDINGS: opacity, right base.\nIMPRESSION: pneumonia?")
+    output = structured_report(read_source(xray()), content_with(box, accepted))
+    evaluations = read(output).ContentSequence[-1]
+    assert evaluations.ConceptNameCodeSequence[0].CodeMeaning == "Qualitative Evaluations"
+    (conclusion,) = evaluations.ContentSequence
+    assert conclusion.TextValue == accepted.report
+    assert conformance_errors(output.data) == ([], "ComprehensiveSR")
+
+
+def test_highdicom_finds_the_groups_by_their_templates(xray, content_with, box):
+    document = read(structured_report(read_source(xray()), content_with(box)))
+    report = document.content
+    (place,) = report.get_planar_roi_measurement_groups()
+    assert place.tracking_identifier == "right lower lung zone"
+    np.testing.assert_allclose(place.roi.value[0], [20, 80])
+    names = [group.tracking_identifier for group in report.get_image_measurement_groups()]
+    assert names[0] == "Search for similar cases"
+    assert len(names) == 3
 
 
 def test_equal_inputs_give_equal_bytes_and_others_other_uids(xray, content_with, box, known):
