@@ -77,18 +77,6 @@ def read_label(store_path: Path) -> ArchiveLabel:
         ) from error
 
 
-def copy_label(source: Path, destination: Path) -> None:
-    """Copy an archive's label, if it has one, from one folder to another.
-
-    Raises
-    ------
-    StoreError
-        Where it cannot be understood or written.
-    """
-    if (source / LABEL_NAME).exists():
-        write_label(destination, read_label(source))
-
-
 def label_after_ingest(store_path: Path, sources: Sequence[Path], *, was_empty: bool) -> None:
     """Keep the label true after images were added.
 

@@ -23,7 +23,7 @@ from edge_retrieve.edge_app.cli.options import (
     store_option,
 )
 from edge_retrieve.edge_app.cli.store_upgrade import upgrade
-from edge_retrieve.edge_app.labels import copy_label
+from edge_retrieve.edge_app.copies import copy_archive, restore_archive
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
@@ -31,7 +31,7 @@ from edge_retrieve.runtime.erasure import rebuild as rebuild_files
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.index import FileState, Index
 from edge_retrieve.runtime.reencode import reencode as run_reencode
-from edge_retrieve.runtime.store import Store, restore_backup, schema_version, write_backup
+from edge_retrieve.runtime.store import Store, schema_version
 
 # What an index file may be without harm: the store holds the rest.
 _SOUND = {FileState.CURRENT, FileState.BEHIND}
@@ -157,8 +157,7 @@ def backup(destination: Path, store_path: Path, as_json: bool) -> None:
     """Copy a store into the new folder DEST, also while it is being served and written to."""
     schema_version(store_path)  # says so where there is no store; an earlier version's is copied as it is
     with progress_bar("Copying the store") as progress, audited(Site.of(store_path), Action.BACK_UP):
-        written = write_backup(store_path, destination, progress)
-    copy_label(store_path, destination)
+        written = copy_archive(store_path, destination, progress)
     if as_json:
         print_json({"path": destination, **asdict(written)})
     else:
@@ -172,8 +171,7 @@ def backup(destination: Path, store_path: Path, as_json: bool) -> None:
 def restore(source: Path, store_path: Path, as_json: bool) -> None:
     """Make a new store from the backup SRC, verified from end to end, and build its index."""
     with progress_bar("Copying the backup") as progress:
-        restored = restore_backup(source, store_path, progress)
-    copy_label(source, store_path)
+        restored = restore_archive(source, store_path, progress)
     with Store.open(store_path) as opened, progress_bar("Building the index") as progress:
         Index(opened).rebuild(progress)
     if as_json:

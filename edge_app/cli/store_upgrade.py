@@ -9,7 +9,7 @@ import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.options import json_option, store_option
-from edge_retrieve.edge_app.labels import copy_label
+from edge_retrieve.edge_app.copies import copy_companions
 from edge_retrieve.runtime.upgrade import upgrade as run
 
 
@@ -30,7 +30,7 @@ def upgrade(store_path: Path, backup: Path, as_json: bool) -> None:
     """
     done = run(store_path, backup, progress_bar)
     if done.backup is not None:
-        copy_label(store_path, backup)
+        copy_companions(store_path, backup)
     if as_json:
         print_json({**asdict(done), "path": backup if done.backup else None})
     elif done.backup is None:

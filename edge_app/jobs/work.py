@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from edge_retrieve.edge_app.copies import copy_archive
 from edge_retrieve.edge_app.jobs.runner import Progress, Result, Work
 from edge_retrieve.edge_app.labels import label_after_ingest
 from edge_retrieve.edge_app.privacy import prepare_ingest
@@ -20,7 +21,6 @@ from edge_retrieve.runtime.erasure import rebuild
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.index import Index
 from edge_retrieve.runtime.ingest import ingest
-from edge_retrieve.runtime.store import write_backup
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -130,7 +130,7 @@ def back_up(workspace: Workspace, name: str, folders: Folders) -> Work:
     destination = folders.backup / name
 
     def work(progress: Progress) -> Result:
-        done = write_backup(workspace.store.path, destination, lambda now, all_: progress(now, all_, "copy"))
+        done = copy_archive(workspace.store.path, destination, lambda now, all_: progress(now, all_, "copy"))
         return {"name": name, "studies": done.studies, "bytes": done.bytes, "sha256": done.sha256}
 
     return work
