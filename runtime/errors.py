@@ -83,3 +83,7 @@ class ExportError(EdgeRetrieveError):
 
 class OutputError(EdgeRetrieveError):
     """A result cannot be written as an object for other systems, as its source lacks what that needs."""
+
+
+class LanguageModelError(EdgeRetrieveError):
+    """A language model cannot be reached, does not answer in time, or answers what is no draft."""

@@ -17,6 +17,7 @@ from edge_retrieve.edge_app.cli.options import (
 )
 from edge_retrieve.edge_app.cli.query_options import query_from, query_options
 from edge_retrieve.edge_app.explaining import changes_json, draft_json, evidence_json
+from edge_retrieve.edge_app.llm_settings import LLM_SETTINGS, LlmSettings
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
@@ -27,7 +28,6 @@ from edge_retrieve.runtime.explain.counterfactual import Change, counterfactuals
 from edge_retrieve.runtime.explain.draft import Draft
 from edge_retrieve.runtime.explain.evidence import Evidence
 from edge_retrieve.runtime.explain.explainer import Explainer
-from edge_retrieve.runtime.explain.template import TemplateWriter
 from edge_retrieve.runtime.preprocess import load_radiograph, render_png
 from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.store import Store
@@ -52,7 +52,7 @@ _PICTURE_SIDE = 640  # pixels
     help="Write a page with the pictures here.",
 )
 @bundle_option
-@setting_options("abstain_below", *MODEL_SETTINGS)
+@setting_options("abstain_below", *LLM_SETTINGS, *MODEL_SETTINGS)
 @json_option
 def explain(
     subject: str,
@@ -61,6 +61,11 @@ def explain(
     html_path: Path | None,
     bundle_path: Path | None,
     abstain_below: float,
+    llm: str,
+    llm_model: str,
+    llm_timeout_s: float,
+    llm_context_tokens: int,
+    llm_allow_public: bool,
     backend: str,
     precision: str,
     require_gpu: bool,
@@ -77,6 +82,7 @@ def explain(
     """
     image = Path(subject) if Path(subject).is_file() else None
     question = query_from(image, **asked)
+    writer = LlmSettings(llm, llm_model, llm_timeout_s, llm_context_tokens, llm_allow_public).writer()
     with Workspace(
         store_path,
         bundle_path,
@@ -105,7 +111,7 @@ def explain(
                     "a stored study cannot be altered", where="--counterfactual", remedy="Give its image file"
                 )
             changes = counterfactuals(explainer, workspace.encoder, question, radiograph, evidence)
-        draft = TemplateWriter().write(evidence)
+        draft = writer.write(evidence)
         if html_path is not None:
             _write_page(html_path, workspace.store, subject, question, evidence, draft, changes)
     if as_json:

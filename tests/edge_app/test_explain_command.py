@@ -124,3 +124,25 @@ def test_votes_of_another_bundle_are_refused(run, toy, tmp_path):
     result = run("eval", "report", "--bundle", toy.bundle.path, "--allow-unsigned", "--studies", 4)
     assert result.exit_code == 1
     assert "Fit it: --fit FILE" in result.stderr
+
+
+def test_a_language_model_that_is_not_there_leaves_the_template(explain, query_image):
+    llm = ("--llm", "http://127.0.0.1:9/v1", "--llm-model", "none", "--llm-timeout-s", 2)
+    told = json.loads(explain(query_image, "--region", ZONE, *llm, "--json").stdout)["draft"]
+    assert told["writer"] == "template"
+    # Nothing is put into words where nothing is stated; else the reason is told.
+    stated = any("supported" not in each["text"] for each in told["sentences"])
+    assert any("cannot be reached" in note for note in told["notes"]) == stated
+
+
+@pytest.mark.parametrize(
+    ("llm", "says"),
+    [
+        (("--llm", "http://127.0.0.1:9/v1"), "no model is named"),
+        (("--llm", "127.0.0.1:9", "--llm-model", "m"), "Give it as in http://127.0.0.1:8080/v1"),
+    ],
+)
+def test_a_language_model_is_named_whole(explain, query_image, llm, says):
+    result = explain(query_image, *llm)
+    assert result.exit_code == 2 or result.exit_code == 1
+    assert says in result.stderr
