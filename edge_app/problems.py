@@ -121,6 +121,13 @@ async def on_error(request: Request, error: Exception) -> JSONResponse:
         if isinstance(error.__cause__, EdgeRetrieveError):
             # Ours, raised while the framework read the body.
             return problem_of(error.__cause__)
+        if error.status_code == HTTPStatus.BAD_REQUEST and error.__cause__ is not None:
+            return problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                what=f"the body cannot be read ({type(error.__cause__).__name__})",
+                where="request body",
+                remedy="Send what /openapi.json describes",
+            )
         return problem(
             error.status_code, what=error.detail, where=request.url.path, headers=dict(error.headers or {})
         )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,6 +18,7 @@ from edge_retrieve.edge_app.access.middleware import AccessControl
 from edge_retrieve.edge_app.access.rules import DecisionTable
 from edge_retrieve.edge_app.api.documentation import describe
 from edge_retrieve.edge_app.api.page import STATIC
+from edge_retrieve.edge_app.api.parameters import known_parameters
 from edge_retrieve.edge_app.api.routers import ROUTERS, addresses
 from edge_retrieve.edge_app.api.services import Services
 from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit, Timing
@@ -75,7 +76,7 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
         lifespan=lifespan,
     )
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(known_parameters)])
     describe(app)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.state.services = services

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 
+from edge_retrieve.edge_app.access.current import note_shown
 from edge_retrieve.edge_app.answering import priors, search, shown_hits
 from edge_retrieve.edge_app.api.bodies import FORM, image_form, is_form, json_body
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
@@ -21,6 +22,7 @@ from edge_retrieve.edge_app.metrics import Stage
 from edge_retrieve.edge_app.reading import ReadImage
 from edge_retrieve.edge_app.shapes import Answer
 from edge_retrieve.edge_app.wire import result_shape
+from edge_retrieve.runtime.errors import QueryError
 
 router = APIRouter(tags=["query"])
 
@@ -74,6 +76,8 @@ def make_ready(use: Services, document: object) -> Ready:
         Where its upload is no longer kept.
     """
     question = read_question(document, use.settings.max_hits)
+    if question.study is None and question.upload is None and question.query.text is None:
+        raise QueryError("the query is empty", remedy="Give an image, a text, or both")
     image = use.uploads.get(question.upload).content if question.upload else None
     return Ready(question, image, describe(question, image))
 
@@ -93,6 +97,7 @@ def answered(use: Services, ready: Ready) -> Answer:
     with use.metrics.stage(Stage.SEARCH):
         found = result_shape(search(use.workspace, ready.question, ready.image))
     use.metrics.answer([hit.score for hit in found.hits], found.abstained)
+    note_shown(hit.study for hit in found.hits)
     return Answer(
         **{**vars(found), "hits": shown_hits(store, found.hits)},
         query_id=ready.asked.query_id,

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from edge_retrieve.edge_app.api import (
     access,
     archive,
+    documentation,
     feedback,
     ground,
     jobs,
@@ -29,6 +30,7 @@ from edge_retrieve.edge_app.api import (
 # `studies.router` stays last.
 ROUTERS: tuple[APIRouter, ...] = (
     page.router,
+    documentation.router,
     access.router,
     operations.router,
     archive.router,
