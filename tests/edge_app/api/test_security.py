@@ -12,19 +12,19 @@ from pydicom import uid
 BOMB = 600 * 2**20  # more than any file may unpack to
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd",
-        "....//....//etc/passwd", "..\\..\\etc\\passwd", "%00", "..%c0%af..%c0%afetc/passwd",
-    ],
+PATHS = (
+    "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd",
+    "....//....//etc/passwd", "..\\..\\etc\\passwd", "%00", "..%c0%af..%c0%afetc/passwd",
 )  # fmt: skip
+
+
 @pytest.mark.parametrize("base", ["/static/", "/api/studies/", "/api/uploads/", "/api/jobs/", "/api/reads/"])
-def test_no_path_leads_out(client, base, path):
-    for tail in ("", "/image.png", "/pixels"):
-        answer = client.get(base + path + tail)
-        assert answer.status_code in (404, 422), answer.text
-        assert "root:" not in answer.text
+def test_no_path_leads_out(client, base):
+    for path in PATHS:
+        for tail in ("", "/image.png", "/pixels"):
+            answer = client.get(base + path + tail)
+            assert answer.status_code in (404, 422), (path, answer.text)
+            assert "root:" not in answer.text
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,11 @@ def test_too_large_a_body_is_refused_wherever_it_is_sent(make_client, address):
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text": ' * 50_000, b"\xff\xfe", b"", b"null", b"{"])
-@pytest.mark.parametrize("address", ["/api/query", "/api/ground", "/api/feedback", "/api/reads", "/api/jobs"])
-def test_json_that_is_none_is_refused(client, address, body):
-    answer = client.post(address, content=body, headers={"content-type": "application/json"})
-    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+def test_json_that_is_none_is_refused(client, body):
+    for address in ("query", "ground", "feedback", "reads", "jobs"):
+        headers = {"content-type": "application/json"}
+        answer = client.post(f"/api/{address}", content=body, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
