@@ -18,6 +18,7 @@ from edge_retrieve.edge_app.api.services import Services, Use
 from edge_retrieve.edge_app.asking import read_question
 from edge_retrieve.edge_app.fields import check_names, text
 from edge_retrieve.edge_app.outputs.asked import source_of_study, source_of_upload
+from edge_retrieve.edge_app.outputs.cases import case_names
 from edge_retrieve.edge_app.outputs.content import (
     LONGEST_REPORT,
     Acceptance,
@@ -112,7 +113,14 @@ def _make(use: Services, document: object, kinds: Sequence[OutputKind]) -> tuple
         )
     found = search(use.workspace, question, upload.content if upload is not None else None)
     origin, drawn = origin_of(use.workspace), question.query.boxes
-    content = content_of(found, origin, drawn=drawn, made=now, acceptance=acceptance)
+    content = content_of(
+        found,
+        origin,
+        names=case_names(use.workspace.site.key),
+        drawn=drawn,
+        made=now,
+        acceptance=acceptance,
+    )
     return make_outputs(source, content, kinds)
 
 

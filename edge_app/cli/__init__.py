@@ -9,6 +9,7 @@ import click
 from edge_retrieve.edge_app.cli.audit import audit
 from edge_retrieve.edge_app.cli.bench import bench
 from edge_retrieve.edge_app.cli.bundle import bundle
+from edge_retrieve.edge_app.cli.case import case
 from edge_retrieve.edge_app.cli.compare import compare
 from edge_retrieve.edge_app.cli.dataset import dataset
 from edge_retrieve.edge_app.cli.demo import demo
@@ -53,6 +54,7 @@ for _command in (
     ingest,
     query,
     results,
+    case,
     explain,
     store,
     user,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_retrieve.edge_app.audit.commands import audited
+from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import (
@@ -18,6 +20,7 @@ from edge_retrieve.edge_app.cli.options import (
     store_option,
 )
 from edge_retrieve.edge_app.cli.query_options import query_from, query_options
+from edge_retrieve.edge_app.outputs.cases import case_names
 from edge_retrieve.edge_app.outputs.content import Content, acceptance_by, content_of
 from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.outputs.origin import origin_of
@@ -59,7 +62,7 @@ if TYPE_CHECKING:
 )
 @query_options
 @bundle_option
-@setting_options("abstain_below", *MODEL_SETTINGS)
+@setting_options("abstain_below", *MODEL_SETTINGS, "site")
 @json_option
 def results(
     image: Path,
@@ -77,6 +80,7 @@ def results(
     engines: str,
     trusted_keys: str,
     allow_unsigned: bool,
+    site: str,
     as_json: bool,
     **asked: Any,
 ) -> None:
@@ -101,12 +105,16 @@ def results(
         engines=engines,
         abstain_below=abstain_below,
         precision=PrecisionChoice(precision),
+        site=site,
     ) as workspace:
         result = workspace.retriever.query(question)
-        origin = origin_of(workspace)
-    content = content_of(result, origin, drawn=question.boxes, made=now, acceptance=acceptance)
-    outputs = make_outputs(source, content, [OutputKind(kind) for kind in kinds])
-    paths = _write(outputs, out)
+        origin, own = origin_of(workspace), workspace.site
+    content = content_of(
+        result, origin, names=case_names(own.key), drawn=question.boxes, made=now, acceptance=acceptance
+    )
+    with audited(own, Action.EXPORT, studies=[hit.study for hit in result.hits], detail="results"):
+        outputs = make_outputs(source, content, [OutputKind(kind) for kind in kinds])
+        paths = _write(outputs, out)
     if as_json:
         print_json(_document(outputs, paths, content, result))
         return
@@ -159,7 +167,7 @@ def _document(
         "study": outputs[0].study,
         "status": content.status,
         "outcome": content.outcome,
-        # The only place that says which study of the archive a case's name stands for.
+        # Nowhere else does a name stand beside its study; `edge-retrieve case` finds it again.
         "cases": [
             {"rank": rank, "case": named[rank], "study": hit.study}
             for rank, hit in enumerate(result.hits, result.offset + 1)

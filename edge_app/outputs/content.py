@@ -1,18 +1,14 @@
-"""What a result says of an X-ray, once for all kinds of objects it is written as.
-
-A case of the archive is named by a short digest of its identifier: the record of one patient is no place for
-the identifiers of others, and who holds the archive finds the case by it.
-"""
+"""What a result says of an X-ray, once for all kinds of objects it is written as."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from edge_retrieve.edge_app.outputs.cases import CaseNames
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.findings import Finding
@@ -127,7 +123,7 @@ class CitedCase:
     rank : int
         From 1.
     case : str
-        Names it without an identifier (`case_name`).
+        Names it without an identifier (`outputs.cases`).
     score : float
     probability : float or None
     matches : tuple of RegionMatch
@@ -188,6 +184,7 @@ def content_of(
     result: RetrievalResult,
     origin: Origin,
     *,
+    names: CaseNames,
     drawn: Sequence[Box] = (),
     made: datetime,
     acceptance: Acceptance | None = None,
@@ -198,6 +195,7 @@ def content_of(
     ----------
     result : RetrievalResult
     origin : Origin
+    names : CaseNames
     drawn : sequence of Box
         The query's boxes (`Query.boxes`).
     made : datetime
@@ -205,7 +203,7 @@ def content_of(
     """
     ranked = [(rank, hit) for rank, hit in enumerate(result.hits, result.offset + 1) if _counts(hit, result)]
     cases = tuple(
-        CitedCase(rank, case_name(hit.study), hit.score, hit.probability, hit.regions, hit.sentences)
+        CitedCase(rank, names.of(hit.study), hit.score, hit.probability, hit.regions, hit.sentences)
         for rank, hit in ranked
     )
     hits = [hit for _, hit in ranked]
@@ -247,11 +245,6 @@ def acceptance_by(
                 remedy="Shorten it",
             )
     return Acceptance(str(observer).strip(), str(organization).strip(), at, report.strip())
-
-
-def case_name(study: str) -> str:
-    """Return what stands for a study of the archive outside of it: 12 digits of its identifier's SHA-256."""
-    return hashlib.sha256(f"case:{study}".encode()).hexdigest()[:12]
 
 
 def _places(result: RetrievalResult, hits: Sequence[Hit], drawn: Sequence[Box]) -> tuple[Place, ...]:

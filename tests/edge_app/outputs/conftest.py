@@ -10,8 +10,10 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
+from edge_retrieve.edge_app.outputs.cases import CaseNames
 from edge_retrieve.edge_app.outputs.content import Acceptance, Origin, content_of
 from edge_retrieve.runtime.anatomy import Box, Laterality, Region
+from edge_retrieve.runtime.deid.key import SiteKey
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Hit, RegionMatch, RetrievalResult
 
@@ -20,6 +22,7 @@ ZONE = Region.RIGHT_LOWER_LUNG_ZONE
 ORIGIN = Origin("1.2.3", "test model", "ab" * 32, "Test archive", "cd" * 32, 60, True)
 MADE = datetime(2026, 3, 4, 5, 6, 7)
 ACCEPTANCE = Acceptance("Doe^Jane", "Test hospital", datetime(2026, 3, 4, 6, 0, 0))
+NAMES = CaseNames(SiteKey(bytes(32)))
 STUDIES = ("archive-study-one", "archive-study-two")
 
 
@@ -106,7 +109,8 @@ def result_with(box, *, drawn=None, abstained=False, calibrated=True, level=None
 
 def made_content(box, acceptance=None, **more):
     drawn = (more["drawn"],) if more.get("drawn") else ()
-    return content_of(result_with(box, **more), ORIGIN, drawn=drawn, made=MADE, acceptance=acceptance)
+    result = result_with(box, **more)
+    return content_of(result, ORIGIN, names=NAMES, drawn=drawn, made=MADE, acceptance=acceptance)
 
 
 @pytest.fixture
@@ -129,7 +133,13 @@ def content(box):
 def known():
     """What the fixtures' sources and results hold, for tests to compare with."""
     return SimpleNamespace(
-        origin=ORIGIN, made=MADE, acceptance=ACCEPTANCE, studies=STUDIES, zone=ZONE, shape=(ROWS, COLUMNS)
+        origin=ORIGIN,
+        names=NAMES,
+        made=MADE,
+        acceptance=ACCEPTANCE,
+        studies=STUDIES,
+        zone=ZONE,
+        shape=(ROWS, COLUMNS),
     )
 
 

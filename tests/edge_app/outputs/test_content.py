@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from edge_retrieve.edge_app.outputs.content import acceptance_by, case_name, content_of
+from edge_retrieve.edge_app.outputs.content import acceptance_by, content_of
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.findings import Finding
@@ -43,15 +43,9 @@ def test_a_persons_box_stands_for_the_region_it_falls_into(content_with, box):
 
 
 def test_an_empty_archive_has_no_cases(known):
-    content = content_of(RetrievalResult((), (), (), False), known.origin, made=NOW)
+    content = content_of(RetrievalResult((), (), (), False), known.origin, names=known.names, made=NOW)
     assert content.outcome == "No case found in the archive"
     assert content.places == ()
-
-
-def test_a_case_is_named_without_its_identifier():
-    names = {case_name(f"1.2.3.{n}") for n in range(100)}
-    assert len(names) == 100
-    assert all(len(name) == 12 and "1.2.3" not in name for name in names)
 
 
 def test_a_person_accepts_with_both_names():
@@ -98,7 +92,7 @@ def test_a_box_that_falls_into_two_regions_is_one_place(known):
     hits = (Hit("a", "p", 0.9, matches, (), 0.65), Hit("b", "q", 0.8, matches[:1], (), 0.6))
     seen = ((other, Box(0.0, 0.0, 50.0, 50.0)), (known.zone, Box(1.0, 1.0, 20.0, 20.0)))
     result = RetrievalResult(hits, (other, known.zone), seen, False, calibrated=True)
-    (place,) = content_of(result, known.origin, drawn=[box], made=NOW).places
+    (place,) = content_of(result, known.origin, names=known.names, drawn=[box], made=NOW).places
     assert place.regions == (other, known.zone)
     assert (place.finding, place.stating, place.cases, place.probability) == (Finding.OPACITY, 2, 2, 0.7)
     assert place.name == "right lung, right lower lung zone"
