@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Generic, TypeVar
 
+from edge_retrieve.edge_app.access.current import LOCAL, current_user
 from edge_retrieve.edge_app.problems import NotFoundError
 
 Read = TypeVar("Read")
@@ -31,12 +32,15 @@ class Upload(Generic[Read]):
         Where the bytes lie.
     content : Read
         What reading it gave.
+    owner : str
+        Whose it is: nobody else is told of it.
     """
 
     id: str
     file_name: str
     path: Path
     content: Read
+    owner: str = LOCAL
 
 
 class Uploads(Generic[Read]):
@@ -67,7 +71,7 @@ class Uploads(Generic[Read]):
         except BaseException:
             path.unlink()
             raise
-        upload = Upload(path.stem, name, path, content)
+        upload = Upload(path.stem, name, path, content, current_user())
         with self._lock:
             self._items[upload.id] = upload
             dropped = [self._items.popitem(last=False)[1] for _ in range(len(self._items) - self._kept)]
@@ -81,10 +85,12 @@ class Uploads(Generic[Read]):
         Raises
         ------
         NotFoundError
-            Where it is unknown or was dropped.
+            Where it is unknown, was dropped, or is another user's.
         """
         with self._lock:
             item = self._items.get(upload)
+            if item is not None and item.owner != current_user():
+                item = None
             if item is not None:
                 self._items.move_to_end(upload)
         if item is None:

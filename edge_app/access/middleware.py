@@ -11,7 +11,7 @@ from anyio import to_thread
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge_retrieve.edge_app.access.current import set_current_user
+from edge_retrieve.edge_app.access.current import collect_shown, set_current_user
 from edge_retrieve.edge_app.access.errors import ForbiddenError, LoginRequiredError
 from edge_retrieve.edge_app.access.guard import Guard
 from edge_retrieve.edge_app.access.principal import Principal
@@ -110,6 +110,7 @@ class AccessControl:
             return
         if principal is not None:
             set_current_user(principal.name)
+        collect_shown(passage.studies)
         scope[_SCOPE_KEY] = passage
         if rule is None or rule.action is None:
             await self._app(scope, receive, send)

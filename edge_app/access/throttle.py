@@ -16,7 +16,7 @@ WINDOW_S = 15 * 60
 FREE_PER_USER = 5
 FREE_PER_ADDRESS = 20  # a department behind one address mistypes, too
 
-_LONGEST_WAIT_S = WINDOW_S
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 15, WINDOW_S
 
 
 class Throttle:
@@ -56,7 +56,9 @@ class Throttle:
                 count, last = db.execute(
                     "SELECT count(*), max(at) FROM attempts WHERE key = ?", (key,)
                 ).fetchone()
-                wait = 0 if count < free else min(2 ** (count - free), _LONGEST_WAIT_S) - (now - last)
+                if count < free:
+                    continue
+                wait = min(_FIRST_WAIT_S << (count - free), _LONGEST_WAIT_S) - (now - last)
                 if wait > 0:
                     raise TooManyAttemptsError(wait)
             numbers = [

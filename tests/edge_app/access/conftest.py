@@ -3,6 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
+from edge_retrieve.edge_app.access import passwords
 from edge_retrieve.edge_app.access.accounts import Accounts
 from edge_retrieve.edge_app.access.database import AccessDatabase
 from edge_retrieve.edge_app.access.roles import Role
@@ -15,6 +16,18 @@ from edge_retrieve.runtime.bundle import Trust
 
 PASSWORD = "correct horse battery"
 ROLES = {"rita": Role.READER, "otto": Role.OPERATOR, "ada": Role.ADMIN}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_digests():
+    """Digests of the real kind at a fraction of their cost; `test_accounts` looks at the real cost."""
+    from argon2 import PasswordHasher
+
+    cheap = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        real = passwords._hasher
+        patch.setattr(passwords, "_hasher", lambda: cheap)
+        yield real
 
 
 @pytest.fixture(scope="module")

@@ -209,3 +209,15 @@ def test_without_users_nothing_is_asked(make_client):
     assert me["user"] == "local"
     assert client.post("/api/query", json={"text": "nodule"}).status_code == 200
     assert client.post("/api/login", json={"user": "a", "password": "b"}).status_code == 200
+
+
+def test_an_upload_is_its_owners_alone(as_user, toy, tmp_path):
+    rita, ada = as_user("rita"), as_user("ada")
+    picture = toy.save(tmp_path / "a.png", seed=3).read_bytes()
+    upload = rita.post("/api/encode", files={"image": ("a.png", picture)}).json()["upload"]
+    assert rita.get(f"/api/uploads/{upload}").status_code == 200
+    assert as_user("rita").get(f"/api/uploads/{upload}/image.png").status_code == 200
+    for path in ("", "/image.png", "/pixels", "/pixels.json", "/ground.png?phrase=nodule"):
+        assert ada.get(f"/api/uploads/{upload}{path}").status_code == 404, path
+    assert ada.post("/api/query", json={"upload": upload}).status_code == 404
+    assert rita.post("/api/query", json={"upload": upload}).status_code == 200
