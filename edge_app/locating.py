@@ -13,11 +13,7 @@ from PIL import Image
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
 from edge_retrieve.runtime.findings import Finding
-from edge_retrieve.runtime.grounding import findings_named, phrase_maps, regions_named
-
-# Part of the highest value that a place must have to belong to a box: half of it, as full width at half
-# maximum measures a peak.
-BOX_LEVEL = 0.5
+from edge_retrieve.runtime.grounding import boxes_of, findings_named, phrase_maps, regions_named
 
 
 @dataclass(frozen=True)
@@ -77,40 +73,6 @@ def locate(
     width, height = size
     boxes = tuple((box, peak * found.peak) for box, peak in boxes_of(found.values, width, height))
     return Located(phrase, looked, findings, found.values, found.peak, boxes, width, height)
-
-
-def boxes_of(values: npt.NDArray[np.float32], width: int, height: int) -> list[tuple[Box, float]]:
-    """Return the boxes around the connected places of at least `BOX_LEVEL`, and their highest values.
-
-    Places are connected by their edges. The highest comes first.
-
-    Parameters
-    ----------
-    values : float32 array of shape [rows, columns]
-        0 to 1.
-    width, height : int
-        Size of the image over which the places are spread.
-    """
-    rows, columns = values.shape
-    left = {(int(row), int(column)) for row, column in np.argwhere(values >= BOX_LEVEL)}
-    found = []
-    while left:
-        group, edge = set(), [left.pop()]
-        while edge:
-            row, column = edge.pop()
-            group.add((row, column))
-            beside = {(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)} & left
-            left -= beside
-            edge += beside
-        downs, acrosses = [row for row, _ in group], [column for _, column in group]
-        box = Box(
-            min(acrosses) * width / columns,
-            min(downs) * height / rows,
-            (max(acrosses) + 1) * width / columns,
-            (max(downs) + 1) * height / rows,
-        )
-        found.append((box, max(float(values[place]) for place in group)))
-    return sorted(found, key=lambda each: (-each[1], each[0].as_tuple()))
 
 
 def map_png(values: npt.NDArray[np.float32], width: int, height: int, side: int) -> bytes:

@@ -19,6 +19,7 @@ from edge_retrieve.edge_app.cli.doctor import doctor
 from edge_retrieve.edge_app.cli.evaluate import evaluate
 from edge_retrieve.edge_app.cli.explain import explain
 from edge_retrieve.edge_app.cli.export import export
+from edge_retrieve.edge_app.cli.ground import ground
 from edge_retrieve.edge_app.cli.group import SafeGroup
 from edge_retrieve.edge_app.cli.ingest import ingest
 from edge_retrieve.edge_app.cli.phantom import phantom
@@ -26,6 +27,7 @@ from edge_retrieve.edge_app.cli.query import query
 from edge_retrieve.edge_app.cli.results import results
 from edge_retrieve.edge_app.cli.serve import serve
 from edge_retrieve.edge_app.cli.store import store
+from edge_retrieve.edge_app.cli.studies import studies
 from edge_retrieve.edge_app.cli.train import train, train_report
 from edge_retrieve.edge_app.cli.user import user
 from edge_retrieve.edge_app.cli.warmup import warmup
@@ -53,9 +55,11 @@ for _command in (
     dicom,
     ingest,
     query,
+    studies,
     results,
     case,
     explain,
+    ground,
     store,
     user,
     audit,

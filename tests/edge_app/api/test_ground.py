@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_retrieve.edge_app.locating import boxes_of, map_png
+from edge_retrieve.edge_app.locating import map_png
 from edge_retrieve.runtime.anatomy import Box, Region
-from edge_retrieve.runtime.grounding import phrase_maps
+from edge_retrieve.runtime.grounding import boxes_of, phrase_maps
 from edge_retrieve.runtime.preprocess import load_radiograph
 
 ZONE = "right upper lung zone"

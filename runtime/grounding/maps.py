@@ -16,10 +16,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
+from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.encoder import ImageEncoding
-from edge_retrieve.runtime.findings import Assertion, Finding
-from edge_retrieve.runtime.reports import parse_report
+from edge_retrieve.runtime.findings import Finding
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -102,31 +101,6 @@ def phrase_maps(
     return [
         PhraseMap(values.astype(np.float32), float(peak)) for values, peak in zip(scaled, peaks, strict=True)
     ]
-
-
-def regions_named(phrase: str) -> tuple[Region, ...]:
-    """Return the regions in which a phrase puts a finding; those it speaks of where it puts none."""
-    sentences = parse_report(phrase).sentences
-    stated = {
-        region
-        for sentence in sentences
-        for mention in sentence.mentions
-        if mention.assertion is not Assertion.ABSENT
-        for region in mention.regions
-    }
-    named = stated or {region for sentence in sentences for region in sentence.regions}
-    return tuple(region for region in REGIONS if region in named)
-
-
-def findings_named(phrase: str) -> tuple[Finding, ...]:
-    """Return the findings that a phrase states or suspects; those it denies are none."""
-    named = {
-        mention.finding
-        for sentence in parse_report(phrase).sentences
-        for mention in sentence.mentions
-        if mention.assertion is not Assertion.ABSENT
-    }
-    return tuple(finding for finding in Finding if finding in named)
 
 
 def region_weights(encoding: ImageEncoding, regions: Sequence[Region]) -> FloatArray:
