@@ -41,6 +41,13 @@ class Geometry:
     rotation: int
     mirrored: bool
 
+    @property
+    def aspect(self) -> float:
+        """Height over width that the display gives a stored pixel."""
+        turned = self.rotation in (90, 270)
+        width, height = (self.height, self.width) if turned else (self.width, self.height)
+        return (height / self.rows) / (width / self.columns)
+
     def to_stored(self, box: Box) -> Box:
         """Return a displayed box in columns and rows of the stored image, clipped to it."""
         inside = box.clipped(self.width, self.height)

@@ -6,6 +6,8 @@ coordinates are of the stored pixels; rotation, flip and grey scale are those th
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from highdicom import pr
 from highdicom.color import CIELabColor
@@ -102,9 +104,8 @@ def _place_on_display(state: Dataset, source: SourceImage) -> None:
     first, last = geometry.displayed_corners()
     area.DisplayedAreaTopLeftHandCorner = list(first)
     area.DisplayedAreaBottomRightHandCorner = list(last)
-    area.PresentationPixelAspectRatio = [round(1000 * source.aspect), 1000]
-    if source.aspect == 1.0:
-        area.PresentationPixelAspectRatio = [1, 1]
+    ratio = Fraction(geometry.aspect).limit_denominator(1000)
+    area.PresentationPixelAspectRatio = [ratio.numerator, ratio.denominator]
     if geometry.rotation or geometry.mirrored:
         state.ImageRotation = geometry.rotation
         state.ImageHorizontalFlip = "Y" if geometry.mirrored else "N"

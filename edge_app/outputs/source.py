@@ -16,7 +16,7 @@ from edge_retrieve.runtime.errors import OutputError
 from edge_retrieve.runtime.preprocess import load_radiograph
 from edge_retrieve.runtime.preprocess.header import Header
 from edge_retrieve.runtime.preprocess.load import looks_like_dicom
-from edge_retrieve.runtime.preprocess.orientation import pixel_aspect, row_and_column_direction
+from edge_retrieve.runtime.preprocess.orientation import row_and_column_direction
 from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 from edge_retrieve.runtime.preprocess.types import Radiograph
 
@@ -63,8 +63,6 @@ class SourceImage:
         All that the file says, without its pixels.
     radiograph : Radiograph
     geometry : Geometry
-    aspect : float
-        Height of a stored pixel over its width.
     where : str
         The file, for errors.
     """
@@ -73,7 +71,6 @@ class SourceImage:
     header: Header
     radiograph: Radiograph
     geometry: Geometry
-    aspect: float
     where: str
 
     @property
@@ -114,10 +111,9 @@ def read_source(path: Path) -> SourceImage:
         header = Header(pydicom.dcmread(io.BytesIO(data), force=True, stop_before_pixels=True))
         reference = _reference(header, where)
         row, column = row_and_column_direction(header)
-        aspect = pixel_aspect(header) or 1.0
     height, width = radiograph.pixels.shape
     geometry = geometry_of(reference.Columns, reference.Rows, width, height, row, column)
-    return SourceImage(reference, header, radiograph, geometry, aspect, where)
+    return SourceImage(reference, header, radiograph, geometry, where)
 
 
 def _reference(header: Header, where: str) -> Dataset:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 
 import numpy as np
 import pydicom
@@ -100,3 +101,22 @@ def test_a_folder_that_cannot_be_made_is_named(results, query_dicom, tmp_path):
     assert done.exit_code in (1, 2)
     assert "out" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def without_highdicom(monkeypatch):
+    """As where the extra is not installed."""
+    for name in list(sys.modules):
+        if name.startswith(("highdicom", "edge_retrieve.edge_app.outputs.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+
+
+@pytest.mark.usefixtures("without_highdicom")
+def test_the_extra_is_named_where_it_is_missing(results, client, query_dicom):
+    done = results(query_dicom, "--region", ZONE)
+    assert done.exit_code == 1
+    assert "edge-retrieve[dicom]" in done.stderr
+    answer = client.post("/api/results/sr", json={"query": {"text": "nodule"}})
+    assert answer.status_code == 501
+    assert "edge-retrieve[dicom]" in answer.json()["remedy"]

@@ -38,6 +38,9 @@ def test_rotation_and_flip_make_the_display_of_the_stored_image(row, column):
 def test_pixels_that_were_stretched_shrink_again():
     geometry = geometry_of(100, 50, 100, 100, "R", "F")  # pixels twice as high as wide, mirrored
     assert geometry.to_stored(Box(10, 20, 30, 60)).as_tuple() == pytest.approx((70, 10, 90, 30))
+    assert geometry.aspect == 2.0
+    assert geometry_of(50, 100, 100, 100, "F", "L").aspect == 0.5
+    assert geometry_of(50, 100, 100, 50, "F", "L").aspect == 1.0
 
 
 def test_what_reaches_beyond_the_image_is_cut():

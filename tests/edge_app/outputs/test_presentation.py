@@ -117,6 +117,22 @@ def test_the_outline_encloses_the_same_pixels_as_on_the_display(xray, content_wi
     np.testing.assert_allclose(points.max(axis=0), [100, 60])
 
 
+@pytest.mark.parametrize(
+    ("changes", "ratio"),
+    [
+        ({}, 1.0),
+        ({"ImagerPixelSpacing": ["0.2", "0.1"]}, 2.0),
+        ({"PixelAspectRatio": ["3", "4"]}, 128 / 171),  # the display has whole columns
+        ({"PixelAspectRatio": ["9", "1"]}, 1.0),  # beyond belief, and shown as square here
+    ],
+)
+def test_pixels_have_the_shape_they_were_shown_in(xray, content, changes, ratio):
+    state = pydicom.dcmread(io.BytesIO(presentation_state(read_source(xray(**changes)), content).data))
+    (area,) = state.DisplayedAreaSelectionSequence
+    vertical, horizontal = area.PresentationPixelAspectRatio
+    assert int(vertical) / int(horizontal) == pytest.approx(ratio)
+
+
 def test_labels_say_region_finding_and_that_nobody_has_verified_it(xray, content):
     state = pydicom.dcmread(io.BytesIO(presentation_state(read_source(xray()), content).data))
     texts = [each.UnformattedTextValue for each in state.GraphicAnnotationSequence[0].TextObjectSequence]
