@@ -33,12 +33,14 @@ def start(toy, store_path, plain_environment):
             text=True,
         )
         processes.append(process)
+        told = []
         for line in process.stderr:
+            told.append(line)
             if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
                 port = int(found[1])
                 break
         else:
-            pytest.fail(f"it ended: {process.wait()}")
+            pytest.fail(f"it ended with {process.wait()}: {''.join(told)}")
         while get(port, "/readyz") != 200:
             time.sleep(0.02)
         return process, port
