@@ -99,7 +99,7 @@ class _Bundle:
             report["resultsInterpreter"] = [{"display": f"{accepted.observer}, {accepted.organization}"}]
         accession = str(self._source.reference.AccessionNumber)
         if accession:
-            report["basedOn"] = [{"identifier": _identifier("ACSN", accession)}]
+            report["basedOn"] = [{"type": "ServiceRequest", "identifier": _identifier("ACSN", accession)}]
         return report
 
     def _patient(self) -> Json:
@@ -108,7 +108,7 @@ class _Bundle:
         if reference.PatientID:
             subject["identifier"] = _identifier("MR", str(reference.PatientID))
         if reference.PatientName:
-            subject["display"] = str(reference.PatientName)
+            subject["display"] = str(reference.PatientName).partition("=")[0].replace("^", " ").strip()
         return subject
 
     def _place(self, place: Place) -> Json:

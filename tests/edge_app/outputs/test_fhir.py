@@ -66,6 +66,7 @@ def test_patient_study_and_order_are_those_of_the_source(xray, content, known):
     bundle = bundle_of(read_source(xray()), content)
     (report,), (study,) = resources(bundle, "DiagnosticReport"), resources(bundle, "ImagingStudy")
     assert report["subject"]["identifier"]["value"] == "PID-77"
+    assert report["subject"]["display"] == "Müller Jörg"
     assert report["basedOn"][0]["identifier"]["value"] == "ACC-77"
     assert study["identifier"][0]["value"] == "urn:oid:1.2.826.0.1.77.1"
     assert study["series"][0]["instance"][0]["uid"] == "1.2.826.0.1.77.1.1.1"
