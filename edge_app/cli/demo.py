@@ -10,6 +10,7 @@ import click
 from edge_retrieve.edge_app.cli.console import answers, progress_bar, say
 from edge_retrieve.edge_app.cli.query import print_result
 from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.edge_app.wire import result_shape
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.query import Query
 
@@ -73,5 +74,7 @@ def demo(folder: Path, studies: int, port: int, no_serve: bool) -> None:
         )
         console.print(f"$ {shlex.join(command)}", soft_wrap=True)
         print_result(
-            workspace.retriever.query(Query(image=example.image, regions=(example.region,), k=_HITS))
+            result_shape(
+                workspace.retriever.query(Query(image=example.image, regions=(example.region,), k=_HITS))
+            )
         )

@@ -19,6 +19,9 @@ DEBUG_VARIABLE = "EDGE_RETRIEVE_DEBUG"
 # Which extra brings a module (pyproject.toml).
 _EXTRAS = {
     "cv2": "app",
+    "fastapi": "app",
+    "prometheus_client": "app",
+    "pydantic": "app",
     "starlette": "app",
     "uvicorn": "app",
     "multipart": "app",

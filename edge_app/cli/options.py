@@ -20,6 +20,24 @@ store_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the case store.",
 )
+maybe_store_option = click.option(
+    "--store",
+    "store_path",
+    metavar="D",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the case store; this or --server.",
+)
+server_option = click.option(
+    "--server",
+    metavar="URL",
+    help="A running server to ask in place of a store, as http://127.0.0.1:8080.",
+)
+token_option = click.option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the API token that --server asks for.",
+)
 bundle_option = click.option(
     "--bundle",
     "bundle_path",

@@ -1,8 +1,13 @@
 """A small real archive: toy pictures with reports, ingested into a store with the toy bundle."""
 
 import os
+import shutil
+import threading
+import time
+from dataclasses import dataclass
 
 import pytest
+import uvicorn
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
@@ -87,3 +92,30 @@ def run(toy):
         return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
     return call
+
+
+@dataclass(frozen=True)
+class Served:
+    """A real server over a store of its own."""
+
+    address: str
+    workspace: Workspace
+
+
+@pytest.fixture(scope="module")
+def served(toy, store_path, tmp_path_factory):
+    """A real server over a copy of the archive, which a module of tests may change."""
+    folder = tmp_path_factory.mktemp("served") / "store"
+    shutil.copytree(store_path, folder)
+    with Workspace(folder, toy.bundle.path, trust=UNSIGNED) as workspace:
+        app = create_app(workspace)
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        assert app.state.warm_up.wait(60)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Served(f"http://127.0.0.1:{port}", workspace)
+        server.should_exit = True
+        thread.join(30)

@@ -1,45 +1,18 @@
 """The application keeps to its own description: requests of all kinds, made from it by schemathesis."""
 
-import shutil
-import threading
-import time
 import zlib
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import FailureGroup, positive_data_acceptance
 
-from edge_retrieve.edge_app.api import create_app
-from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.bundle import Trust
-
 EXAMPLES = 12  # of each operation and mode
 
 schemathesis.openapi.format("date", st.dates().map(str))
-
-
-@pytest.fixture(scope="module")
-def served(toy, store_path, tmp_path_factory):
-    """A real server over a copy of the archive: its address, and the names of two studies."""
-    folder = tmp_path_factory.mktemp("schema") / "store"
-    shutil.copytree(store_path, folder)
-    with Workspace(folder, toy.bundle.path, trust=Trust(allow_unsigned=True)) as workspace:
-        app = create_app(workspace)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        assert app.state.warm_up.wait(60)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}", [line.study for line in workspace.store.studies(limit=2)]
-        server.should_exit = True
-        thread.join(30)
 
 
 def with_names_that_exist(case, studies):
@@ -53,7 +26,8 @@ def with_names_that_exist(case, studies):
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_the_application_keeps_to_its_description(served, mode):
-    address, studies = served
+    address = served.address
+    studies = [line.study for line in served.workspace.store.studies(limit=2)]
     described = schemathesis.openapi.from_url(f"{address}/openapi.json")
     failed, asked = [], 0
     for found in described.get_all_operations():

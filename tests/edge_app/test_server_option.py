@@ -1,0 +1,74 @@
+"""query and studies, asked of a running server and of its store: the same answers."""
+
+import json
+
+import pytest
+
+ZONE = "right upper lung zone"
+
+
+def printed(done):
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+QUESTIONS = [
+    ("--text", "nodule", "--region", ZONE, "-k", 3),
+    ("--region", f"{ZONE}=2", "--region", "left lung=0.5", "--combine", "weighted", "--one-per-patient"),
+    ("--region", ZONE, "--region", "left lung", "--combine", "all"),
+    ("--box", "8,0,16,8=3", "--side", "image", "--min-score", "0.1", "--offset", 1),
+    ("--text", "nodule", "--fusion", "0,0,0.5,0.5", "--finding", "nodule", "--view", "unknown"),
+    ("--same-patient", "--date-from", "2030-01-01", "--age-to", "50", "--sex", "f", "--exclude-patient", "x"),
+]
+
+
+@pytest.mark.parametrize("asked", QUESTIONS)
+def test_a_server_answers_as_its_store_does(run, served, toy, query_image, asked):
+    image = [] if asked[0] == "--text" else [query_image]
+    model = ("--bundle", toy.bundle.path, "--allow-unsigned")
+    local = run("query", *image, "--store", served.workspace.store.path, *model, *asked, "--json")
+    remote = run("query", *image, "--server", served.address, *asked, "--json")
+    assert printed(remote) == printed(local)
+
+
+def test_the_table_is_the_same(run, served, toy):
+    asked = ("--text", "nodule", "--region", ZONE)
+    model = ("--bundle", toy.bundle.path, "--allow-unsigned")
+    local = run("query", "--store", served.workspace.store.path, *model, *asked)
+    remote = run("query", "--server", served.address, *asked)
+    assert remote.stdout == local.stdout
+    assert ZONE in remote.stdout
+
+
+@pytest.mark.parametrize(
+    "asked", [(), ("--search", "nodule"), ("--limit", 2, "--offset", 3), ("--date-from", "2020-01-01")]
+)
+def test_the_worklist_is_the_same(run, served, asked):
+    local = printed(run("studies", "--store", served.workspace.store.path, *asked, "--json"))
+    assert printed(run("studies", "--server", served.address, *asked, "--json")) == local
+    table = run("studies", "--server", served.address, *asked).stdout
+    assert f"of {local['total']} studies." in table
+
+
+def test_the_worklist_says_where_it_goes_on(run, served):
+    assert "More: --offset 2" in run("studies", "--server", served.address, "--limit", 2).stdout
+
+
+@pytest.mark.parametrize("command", ["query", "studies"])
+def test_a_store_or_a_server_is_needed_not_both(run, served, command):
+    both = run(command, "--store", served.workspace.store.path, "--server", served.address)
+    for done in (run(command), both):
+        assert done.exit_code == 2
+        assert "either --store or --server" in done.stderr
+
+
+def test_errors_of_the_server_end_the_command_with_its_words(run, served, tmp_path):
+    done = run("query", "--server", served.address, "--text", "nodule", "--box", "0,0,5,5")
+    assert (done.exit_code, "Traceback" in done.stderr) == (2, False)
+    assert "box" in done.stderr
+    nobody = run("studies", "--server", "http://127.0.0.1:9")
+    assert (nobody.exit_code, "does not answer" in nobody.stderr) == (1, True)
+    wrong = run("studies", "--server", "here")
+    assert (wrong.exit_code, "http://127.0.0.1:8080" in wrong.stderr) == (2, True)
+    no_token = run("studies", "--server", served.address, "--token-file", tmp_path / "none")
+    assert (no_token.exit_code, "token cannot be read" in no_token.stderr) == (2, True)
