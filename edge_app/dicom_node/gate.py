@@ -22,12 +22,15 @@ class StudyReport:
     Parameters
     ----------
     study : str
-        Study Instance UID.
+        Study Instance UID; empty for that of the image it came with.
     text : str
+    known : tuple of str
+        Words of its file's header that name persons: what a de-identifier looks for in the text.
     """
 
     study: str
     text: str
+    known: tuple[str, ...] = ()
 
 
 class Gate(Protocol):

@@ -26,4 +26,4 @@ class PseudonymGate:
     def report(self, report: StudyReport) -> StudyReport:
         """Return a report under its study's pseudonym, without persons."""
         study = self._deidentifier.uid(report.study) if report.study else ""
-        return StudyReport(study, self._deidentifier.report(report.text))
+        return StudyReport(study, self._deidentifier.report(report.text, report.known))

@@ -15,6 +15,7 @@ from edge_retrieve.edge_app.dicom_node.status import WorkStatus
 from edge_retrieve.edge_app.dicom_node.structured_reports import read_report
 from edge_retrieve.edge_app.labels import label_after_ingest
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
+from edge_retrieve.runtime.deid.header_words import header_words
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import PixelError, UnknownStudyError
 from edge_retrieve.runtime.ingest import Outcome, ingest
@@ -117,19 +118,15 @@ class ObjectStorer:
             told = reason.removeprefix(f"{kept.path}: ")
             for each in images:
                 self.set_aside(each.entry, Fault.UNUSABLE, told, each.sender)
-            kept.forget()
+            self._clean_up(kept, needed=False)
             return
         new = outcome is not Outcome.UNCHANGED
         if new:
             study = study_of(kept.path)
             if self._deidentifier is not None:
                 study = self._deidentifier.uid(study)
-                # It names the patient; the store needs it no more.
-                kept.path.unlink(missing_ok=True)
             (self._spool.reports / f"{study}.txt").unlink(missing_ok=True)
-            kept.report.unlink(missing_ok=True)
-        else:
-            kept.forget()
+        self._clean_up(kept, needed=new)
         for each in images:
             if self._on_searchable and new:
                 self._on_searchable(each.entry.waiting_s)
@@ -141,12 +138,22 @@ class ObjectStorer:
             unchanged=status.unchanged + len(images) - int(new),
         )
 
+    def _clean_up(self, kept: KeptFile, *, needed: bool) -> None:
+        """Delete what the store does not refer to, or what names a patient whom it shall not know."""
+        if self._deidentifier is not None:
+            kept.path.unlink(missing_ok=True)
+        if needed:
+            kept.report.unlink(missing_ok=True)
+        else:
+            kept.forget()
+
     def _store_reports(self, received: Sequence[_Received]) -> None:
         texts: dict[str, str] = {}
         done = []
         for each in received:
             try:
-                report = self._gate.report(read_report(each.entry.path.read_bytes()))
+                read = read_report(each.entry.path.read_bytes())
+                report = self._gate.report(replace(read, known=header_words(each.entry.path)))
             except PixelError as error:
                 self.set_aside(each.entry, Fault.UNUSABLE, str(error), each.sender)
             except RefusedError as error:
