@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_retrieve.edge_app.labels import ArchiveLabel, read_label, write_label
+from edge_retrieve.edge_app.privacy import prepare_ingest
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import load_bundle
@@ -101,6 +102,7 @@ def prepare(folder: DemoFolder, progress_bar: ProgressBar) -> None:
     with Workspace(folder.store, create=True) as workspace:
         if workspace.store.count() < folder.studies:
             with progress_bar("Reading the archive into the store") as advance:
+                prepare_ingest(workspace.store, workspace.site, [folder.archive])
                 ingest(workspace.store, workspace.encoder, [folder.archive], progress=advance)
 
 

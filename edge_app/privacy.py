@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_retrieve.edge_app.access.site import Site
-from edge_retrieve.edge_app.labels import PHANTOM_MARK
+from edge_retrieve.edge_app.labels import PHANTOM_MARK, read_label
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.deid.key import SiteKey, read_key, read_or_make_key
 from edge_retrieve.runtime.errors import ConfigError
@@ -44,10 +44,12 @@ def prepare_ingest(
     """
     mark = store.privacy()
     phantoms = bool(sources) and all((source / PHANTOM_MARK).is_file() for source in sources)
+    if mark.identities is Identities.UNDECIDED and store.count():
+        # Of an earlier version: it holds what its files said.
+        mark = PrivacyMark(Identities.SYNTHETIC if read_label(store.path).synthetic else Identities.KEPT)
+        store.set_privacy(mark)
     if mark.identities is Identities.UNDECIDED:
-        # One that holds studies comes from an earlier version, and their identifiers.
-        keep = keep_identities or store.count() > 0
-        return _begin(store, site, phantoms=phantoms, keep_identities=keep)
+        return _begin(store, site, phantoms=phantoms, keep_identities=keep_identities)
     if mark.identities is Identities.REPLACED:
         if keep_identities:
             raise ConfigError(
@@ -57,13 +59,8 @@ def prepare_ingest(
             )
         return Deidentifier(_key_of(mark, site))
     if mark.identities is Identities.SYNTHETIC and not phantoms:
-        if not keep_identities:
-            raise ConfigError(
-                "the store holds phantoms, whose identifiers are not replaced",
-                where=str(store.path),
-                remedy="Ingest patients into a store of their own",
-            )
-        store.set_privacy(PrivacyMark(Identities.KEPT))
+        # The phantoms' identifiers stay beside the pseudonyms: they are nobody's.
+        return _begin(store, site, phantoms=False, keep_identities=keep_identities)
     return None
 
 

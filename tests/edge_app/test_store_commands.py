@@ -20,6 +20,8 @@ def store_path(toy, tmp_path):
         toy.save(tmp_path / "in" / f"case{n}.png", n, f"Quaint nodule {n} in the right upper lung zone.")
     path = tmp_path / "store"
     arguments = ["ingest", tmp_path / "in", "--store", path, "--bundle", toy.bundle.path, "--allow-unsigned"]
+    # With them the store knows where its images came from, and reencode reads those again.
+    arguments += ["--keep-identities"]
     result = CliRunner().invoke(main, [str(word) for word in arguments])
     assert result.exit_code == 0, result.output
     return path
