@@ -62,28 +62,34 @@ def score_everyone(places: Sequence[Place], wanted: npt.NDArray[np.bool_], combi
         As `held_studies` returns it, without those that may not be found.
     combine : Combine
     """
-    studies = np.flatnonzero(wanted)
+    # All that are held are scored, and the unwanted left out at the end: so most partitions list the very
+    # studies that are scored, in their order, and their scores are taken as they are.
+    studies = np.flatnonzero(held_studies(places))
     if not len(studies):
         return Everyone(studies, np.zeros(0, np.float32))
-    rank = np.full(len(wanted), -1, np.int64)
-    rank[studies] = np.arange(len(studies))
-    by_place = np.stack([_fused(place, rank, len(studies)) for place in places], axis=1)
+    by_place = np.stack([_fused(place, studies) for place in places], axis=1)
     expected, weights = [place.expected for place in places], [place.weight for place in places]
     scores = fuse_places(by_place, expected, weights, combine)
-    return Everyone(studies, np.where(np.isnan(by_place).all(axis=1), -np.inf, scores).astype(np.float32))
+    scores = np.where(np.isnan(by_place).all(axis=1), -np.inf, scores).astype(np.float32)
+    kept = wanted[studies]
+    return Everyone(studies[kept], scores[kept])
 
 
-def _fused(place: Place, rank: IntArray, count: int) -> FloatArray:
-    by_side = np.full((len(place.sides), count), np.nan, np.float32)
+def _fused(place: Place, studies: IntArray) -> FloatArray:
+    by_side = np.empty((len(place.sides), len(studies)), np.float32)
     for row, side in zip(by_side, place.sides, strict=True):
+        segments = [(of, rows) for of, rows in _segments(side) if len(of)]
+        if len(segments) == 1 and np.array_equal(segments[0][0], studies):
+            np.matmul(segments[0][1], side.vector, out=row)
+            continue
+        row.fill(np.nan)
         once = len(side.partition.studies) == len(side.partition)
-        for studies, rows in _segments(side):
-            at = rank[studies]
-            scores = rows @ side.vector
+        for of, rows in segments:
+            at, scores = np.searchsorted(studies, of), rows @ side.vector
             if once:
-                row[at[at >= 0]] = scores[at >= 0]
+                row[at] = scores
             else:
-                np.fmax.at(row, at[at >= 0], scores[at >= 0])
+                np.fmax.at(row, at, scores)
     return fuse_sides(by_side, [side.share for side in place.sides], [side.expected for side in place.sides])
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.agreement import agreement
 from edge_retrieve.runtime.certainty import Certainty
-from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.hits import Hit, RegionMatch
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.reports import ParsedReport
@@ -42,10 +41,10 @@ def make_hits(
         Of the ranked studies.
     """
     hits = []
-    for rank, number in enumerate(ranked.studies):
-        try:
-            record = store.study(store.study_id(int(number)))
-        except UnknownStudyError:
+    records = store.numbered(ranked.studies.tolist())
+    for rank, number in enumerate(ranked.studies.tolist()):
+        record = records.get(number)
+        if record is None:
             continue  # deleted since it was found
         matches = [
             replace(

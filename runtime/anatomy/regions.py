@@ -59,20 +59,27 @@ class Region(str, Enum):
     @property
     def laterality(self) -> Laterality:
         """The patient's side the region belongs to. The right atrium has no left twin: midline."""
-        first, _, rest = self.value.partition(" ")
-        if rest and f"left {rest}" in _VALUES and f"right {rest}" in _VALUES:
-            return Laterality(first)
-        return Laterality.MIDLINE
+        return _LATERALITY[self]
 
     @property
     def mirrored(self) -> Region:
         """The same region of the other side; a midline region is its own mirror image."""
-        side = self.laterality
-        if side is Laterality.MIDLINE:
-            return self
-        return Region(self.value.replace(side.value, side.mirrored.value, 1))
+        return _MIRRORED[self]
 
 
 REGIONS: tuple[Region, ...] = tuple(Region)
 _POSITION = {region: position for position, region in enumerate(REGIONS)}
-_VALUES = {region.value for region in REGIONS}
+
+
+def _twin(region: Region) -> Region:
+    """Return the region of the same name on the other side, itself where there is none."""
+    first, _, rest = region.value.partition(" ")
+    other = {"right": f"left {rest}", "left": f"right {rest}"}.get(first, "")
+    return next((twin for twin in REGIONS if twin.value == other), region)
+
+
+_MIRRORED = {region: _twin(region) for region in REGIONS}
+_LATERALITY = {
+    region: Laterality.MIDLINE if twin is region else Laterality(region.value.partition(" ")[0])
+    for region, twin in _MIRRORED.items()
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -248,6 +248,19 @@ class StoreReader:
         if study is None:
             raise self._unknown(str(number))
         return study
+
+    def numbered(self, numbers: Iterable[int]) -> dict[int, StudyRecord]:
+        """Return studies by their numbers, all of one moment; those deleted meanwhile are left out.
+
+        Raises
+        ------
+        StoreError
+            Where one is damaged.
+        """
+        found = self._read(
+            lambda db: {number: reading.read_numbered(db, number, self.terms) for number in numbers}
+        )
+        return {number: record for number, record in found.items() if record is not None}
 
     def patient_studies(self, patient: str) -> tuple[str, ...]:
         """Return the identifiers of all studies of a patient, in the order stored."""

@@ -54,13 +54,25 @@ def read_study(db: sqlite3.Connection, study: str, terms: Terms) -> StudyRecord 
         Where it is damaged.
     """
     found = db.execute("SELECT id FROM studies WHERE study = ?", (study,)).fetchone()
-    rows = None if found is None else study_rows(db, found[0])
+    record = None if found is None else read_numbered(db, found[0], terms)
+    if record is not None and record.study != study:
+        raise damaged(f"where the study '{study}' should be, there is another")
+    return record
+
+
+def read_numbered(db: sqlite3.Connection, number: int, terms: Terms) -> StudyRecord | None:
+    """Return a study by its number, None where unknown.
+
+    Raises
+    ------
+    StoreError
+        Where it is damaged.
+    """
+    rows = study_rows(db, number)
     if rows is None:
         return None
     verify_study(db, rows, terms)
     _, identifier, patient, study_date, sex, age = rows.study
-    if identifier != study:
-        raise damaged(f"where the study '{study}' should be, there is another")
     return StudyRecord(
         study=identifier,
         patient=patient,
@@ -116,7 +128,7 @@ def _parsed(rows: StudyRows) -> ParsedReport:
             Mention(
                 Finding(members[0][2]),
                 Assertion(members[0][3]),
-                tuple(region for region in Region if region.value in named),
+                tuple(sorted(map(Region, named), key=REGIONS.index)),
             )
         )
     return ParsedReport(

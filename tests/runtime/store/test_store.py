@@ -35,6 +35,15 @@ def test_a_study_reads_back_as_written(store, maker):
     assert store.preview("s1") == b"png of sop-s1"
 
 
+def test_studies_are_read_by_their_numbers_and_deleted_ones_left_out(store, maker):
+    store.add([maker.image(f"s{n}") for n in range(3)], [maker.report("s1", NODULE)])
+    numbers = [store.study_number(f"s{n}") for n in range(3)]
+    store.delete(["s2"])
+    found = store.numbered([numbers[2], numbers[1], numbers[0]])
+    assert list(found) == [numbers[1], numbers[0]]
+    assert found == {store.study_number(record.study): record for record in map(store.study, ("s1", "s0"))}
+
+
 def test_embeddings_read_back_bit_for_bit(store, maker):
     images = [maker.image(f"s{n}") for n in range(5)]
     report = maker.report("s3", NODULE)
