@@ -5,17 +5,21 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from edge_retrieve.edge_app.access.current import LOCAL, current_user, note_shown
+from edge_retrieve.edge_app.access.errors import ForbiddenError
 from edge_retrieve.edge_app.answering import search
 from edge_retrieve.edge_app.api.bodies import json_body
+from edge_retrieve.edge_app.api.query import Ready, make_ready
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
 from edge_retrieve.edge_app.api.services import Services, Use
-from edge_retrieve.edge_app.asking import read_question
+from edge_retrieve.edge_app.asking import Question
 from edge_retrieve.edge_app.fields import check_names, text
 from edge_retrieve.edge_app.outputs.asked import source_of_study, source_of_upload
 from edge_retrieve.edge_app.outputs.cases import case_names
@@ -27,6 +31,7 @@ from edge_retrieve.edge_app.outputs.content import (
 )
 from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.outputs.origin import origin_of
+from edge_retrieve.edge_app.outputs.source import SourceImage
 from edge_retrieve.runtime.errors import MissingExtraError, QueryError
 
 _LONGEST_NAME = 64
@@ -72,7 +77,8 @@ router = APIRouter(tags=["results"])
 async def all_results(request: Request, use: Use) -> Response:
     """Return what a query found as all kinds of objects, in one archive."""
     document = await json_body(request)
-    outputs = await use.turns.run(lambda: _make(use, document, ()))
+    wanted = _wanted(request, use, document)
+    outputs = await use.turns.run(lambda: _make(use, wanted, ()))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for output in outputs:
@@ -84,44 +90,38 @@ async def all_results(request: Request, use: Use) -> Response:
 async def result(kind: OutputKind, request: Request, use: Use) -> Response:
     """Return what a query found as one object; preliminary and unverified unless a person accepts it."""
     document = await json_body(request)
-    (output,) = await use.turns.run(lambda: _make(use, document, (kind,)))
+    wanted = _wanted(request, use, document)
+    (output,) = await use.turns.run(lambda: _make(use, wanted, (kind,)))
     return _attachment(output.data, output.media_type, output.file_name)
 
 
-def _make(use: Services, document: object, kinds: Sequence[OutputKind]) -> tuple[Output, ...]:
-    try:
-        from edge_retrieve.edge_app.outputs.making import make_outputs
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "this server makes no DICOM objects: the package 'highdicom' is not installed",
-            remedy='Run: pip install "edge-retrieve[dicom]", and start it again',
-        ) from error
+@dataclass(frozen=True)
+class _Wanted:
+    """A checked request.
+
+    Parameters
+    ----------
+    ready : Ready
+    made : datetime
+    acceptance : Acceptance or None
+    """
+
+    ready: Ready
+    made: datetime
+    acceptance: Acceptance | None
+
+
+def _wanted(request: Request, use: Services, document: object) -> _Wanted:
     asked = check_names(document, {"query", "accepted_by"}, "request body")
-    question = read_question(asked.get("query"), use.settings.max_hits)
     now = datetime.now()
     acceptance = _acceptance(asked.get("accepted_by"), now)
-    upload = use.uploads.get(question.upload) if question.upload else None
-    if upload is not None:
-        source = source_of_upload(upload)
-    elif question.study is not None:
-        source = source_of_study(use.workspace.store.study(question.study))
-    else:
-        raise QueryError(
-            "the query has no image that a result could be filed with",
-            where="query",
-            remedy="Name a study or an upload",
+    if acceptance is not None and request.headers.get("authorization"):
+        raise ForbiddenError(
+            "a program's token cannot accept a result",
+            where="accepted_by",
+            remedy="Leave it out, or log in: a person answers for a result",
         )
-    found = search(use.workspace, question, upload.content if upload is not None else None)
-    origin, drawn = origin_of(use.workspace), question.query.boxes
-    content = content_of(
-        found,
-        origin,
-        names=case_names(use.workspace.site.key),
-        drawn=drawn,
-        made=now,
-        acceptance=acceptance,
-    )
-    return make_outputs(source, content, kinds)
+    return _Wanted(make_ready(use, asked.get("query")), now, acceptance)
 
 
 def _acceptance(document: object, now: datetime) -> Acceptance | None:
@@ -129,8 +129,45 @@ def _acceptance(document: object, now: datetime) -> Acceptance | None:
         return None
     given = check_names(document, {"name", "organization", "report"}, "accepted_by")
     observer, organization = (text(given, name, _LONGEST_NAME) for name in ("name", "organization"))
-    report = text(given, "report", LONGEST_REPORT)
-    return acceptance_by(observer or "", organization or "", now, report or "")
+    report = text(given, "report", LONGEST_REPORT) or ""
+    login = "" if current_user() == LOCAL else current_user()
+    return acceptance_by(observer or "", organization or "", now, report, login)
+
+
+def _make(use: Services, wanted: _Wanted, kinds: Sequence[OutputKind]) -> tuple[Output, ...]:
+    try:
+        from edge_retrieve.edge_app.outputs.making import make_outputs
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "this server makes no DICOM objects: the package 'highdicom' is not installed",
+            remedy='Run: pip install "edge-retrieve[dicom]", and start it again',
+        ) from error
+    question = wanted.ready.question
+    source = _source(use, question)
+    found = search(use.workspace, question, wanted.ready.image)
+    content = content_of(
+        found,
+        origin_of(use.workspace),
+        names=case_names(use.workspace.site.key),
+        drawn=question.query.boxes,
+        made=wanted.made,
+        acceptance=wanted.acceptance,
+    )
+    note_shown([hit.study for hit in found.hits])
+    return make_outputs(source, content, kinds)
+
+
+def _source(use: Services, question: Question) -> SourceImage:
+    if question.upload:
+        return source_of_upload(use.uploads.get(question.upload))
+    if question.study is not None:
+        note_shown([question.study])
+        return source_of_study(use.workspace.store.study(question.study))
+    raise QueryError(
+        "the query has no image that a result could be filed with",
+        where="query",
+        remedy="Name a study or an upload",
+    )
 
 
 def _attachment(data: bytes, media_type: str, name: str) -> Response:

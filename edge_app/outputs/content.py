@@ -63,12 +63,15 @@ class Acceptance:
     report : str
         The words of a report that this person makes his own, a draft as it was or corrected; may be empty.
         There is no other way for a report's words into a result.
+    login : str
+        As whom the person was logged in; empty where nobody logs in.
     """
 
     observer: str
     organization: str
     at: datetime
     report: str = ""
+    login: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,7 +222,7 @@ def _counts(hit: Hit, result: RetrievalResult) -> bool:
 
 
 def acceptance_by(
-    observer: str | None, organization: str | None, at: datetime, report: str = ""
+    observer: str | None, organization: str | None, at: datetime, report: str = "", login: str = ""
 ) -> Acceptance | None:
     """Return the acceptance of a named person, None where nobody is named.
 
@@ -244,7 +247,7 @@ def acceptance_by(
                 f"the {name} is longer than {_LONGEST_NAME} characters, or has a backslash or line break",
                 remedy="Shorten it",
             )
-    return Acceptance(str(observer).strip(), str(organization).strip(), at, report.strip())
+    return Acceptance(str(observer).strip(), str(organization).strip(), at, report.strip(), login)
 
 
 def _places(result: RetrievalResult, hits: Sequence[Hit], drawn: Sequence[Box]) -> tuple[Place, ...]:

@@ -110,7 +110,9 @@ def _observers(content: Content) -> sr.ObservationContext:
         person = sr.ObserverContext(
             dicom_codes.DCM.Person,
             sr.PersonObserverIdentifyingAttributes(
-                name=accepted.observer, organization_name=accepted.organization
+                name=accepted.observer,
+                login_name=accepted.login or None,
+                organization_name=accepted.organization,
             ),
         )
     return sr.ObservationContext(observer_person_context=person, observer_device_context=device)

@@ -9,6 +9,11 @@ import pydicom
 import pytest
 from starlette.testclient import TestClient
 
+from edge_retrieve.edge_app.access.accounts import Accounts
+from edge_retrieve.edge_app.access.database import AccessDatabase
+from edge_retrieve.edge_app.access.roles import Role
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.access.tokens import Tokens
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
@@ -17,6 +22,7 @@ from edge_retrieve.runtime.ingest import ingest
 
 pytest.importorskip("highdicom")
 ZONE = "right upper lung zone"
+PASSWORD = "correct horse battery"
 ACCEPTED = {"name": "Doe^Jane", "organization": "Here"}
 
 
@@ -78,6 +84,7 @@ def test_a_persons_box_is_drawn(client, query_dicom):
     ("body", "what"),
     [
         ({}, "not a JSON object"),
+        ({"query": {}}, "the query is empty"),
         ({"query": {"text": "nodule"}}, "no image that a result could be filed with"),
         ({"query": {"text": "nodule"}, "who": 1}, "unknown entries who"),
         ({"query": {"text": "nodule"}, "accepted_by": {"name": "Doe^Jane"}}, "organization is missing"),
@@ -145,3 +152,47 @@ def test_a_stored_picture_and_an_unknown_study_are_refused(client, workspace):
     assert picture.status_code == 422
     assert picture.json()["where"] == f"study {study}"
     assert client.post("/api/results/sr", json={"query": {"study": "nobody"}}).status_code == 404
+
+
+@pytest.fixture
+def guarded(toy, store_path, tmp_path):
+    """The application with a user, Rita, and a token of hers."""
+    site = Site(tmp_path / "site")
+    with AccessDatabase(site.database) as database:
+        Accounts(database).add("rita", PASSWORD, Role.READER, identities=True)
+        _, token = Tokens(database).make("rita", Role.READER, days=1, identities=True)
+    with Workspace(
+        store_path, toy.bundle.path, trust=Trust(allow_unsigned=True), site=str(site.path)
+    ) as workspace:
+        app = create_app(workspace, ServerSettings())
+        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+            assert app.state.warm_up.wait(60)
+            yield client, token
+
+
+def test_a_person_accepts_under_her_log_in_and_a_program_cannot(guarded, query_dicom):
+    client, token = guarded
+    bearer = {"authorization": f"Bearer {token}"}
+
+    def asked(headers, **more):
+        image = {"image": ("q.dcm", query_dicom.read_bytes())}
+        upload = client.post("/api/encode", files=image, headers=headers).json()["upload"]
+        body = {"query": {"upload": upload, "regions": [ZONE]}, **more}
+        return client.post("/api/results/sr", json=body, headers=headers)
+
+    assert client.post("/api/results/sr", json={"query": {"text": "nodule"}}).status_code == 401
+    assert asked(bearer).status_code == 200
+    refused = asked(bearer, accepted_by=ACCEPTED)
+    assert refused.status_code == 403
+    assert "token cannot accept" in refused.json()["what"]
+    login = client.post("/api/login", json={"user": "rita", "password": PASSWORD})
+    assert login.status_code == 200, login.text
+    answer = asked({"x-csrf-token": client.cookies["edge_csrf"]}, accepted_by=ACCEPTED)
+    assert answer.status_code == 200, answer.text
+    report = pydicom.dcmread(io.BytesIO(answer.content))
+    logins = [
+        item.TextValue
+        for item in report.ContentSequence
+        if "Login Name" in str(item.get("ConceptNameCodeSequence"))
+    ]
+    assert logins == ["rita"]
