@@ -11,8 +11,10 @@ import uvicorn
 from edge_retrieve.edge_app.access.guard import Guard
 from edge_retrieve.edge_app.access_settings import is_own
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.dicom_node.figures import NodeFigures
 from edge_retrieve.edge_app.dicom_node.opening import open_node
 from edge_retrieve.edge_app.draining import Drain, DrainingServer
+from edge_retrieve.edge_app.logs import use_discreet_logs
 from edge_retrieve.edge_app.notify import EVERY_SECONDS, ServiceManager
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
@@ -49,21 +51,28 @@ def serve(
     DicomError
         Where the DICOM port cannot be listened on.
     """
+    use_discreet_logs()
     settings.check_certificate()
     has_users = Guard.find_users(workspace.site)
     settings.require_login(settings.host, has_users=has_users)
     if has_users and not is_own(settings.host) and not settings.speaks_tls:
         say("Passwords cross the network unencrypted: give --tls-cert, or --tls-proxy behind a proxy.")
-    node = open_node(workspace, settings)
+    figures = NodeFigures()
+    node = open_node(workspace, settings, on_searchable=figures.searchable)
     with _listen(settings.host, settings.port) as listener, node or nullcontext():
         drain = Drain()
         app = create_app(workspace, settings)
         app.state.drain = drain
         app.state.dicom_node = node
+        if node is not None:
+            figures.watch(node)
+            app.state.services.metrics.add(figures)
         manager = ServiceManager.here(lambda: app.state.warm_up.readiness)
         config = uvicorn.Config(
             app,
             log_level="warning",
+            # The one of `use_discreet_logs`; that of uvicorn tells an exception's message.
+            log_config=None,
             # Addresses hold study identifiers, which belong in no log.
             access_log=False,
             server_header=False,
