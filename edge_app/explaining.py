@@ -24,6 +24,7 @@ def evidence_json(evidence: Evidence) -> Json:
         "study": evidence.study or None,
         "survey": evidence.survey,
         "calibrated": evidence.calibrated,
+        "fitted_on": evidence.fitted_on or None,
         "abstained": evidence.abstained,
         "reports": evidence.reports,
         "places": [_place(place) for place in evidence.places],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edge_retrieve.edge_app.setting_rows import row
 from edge_retrieve.runtime.explain.draft import DraftWriter
 from edge_retrieve.runtime.explain.llm.endpoint import CONTEXT_TOKENS, TIMEOUT_S, Endpoint
+from edge_retrieve.runtime.explain.llm.prompting import Task
 from edge_retrieve.runtime.explain.llm.writer import LlmWriter
 from edge_retrieve.runtime.explain.template import TemplateWriter
 
@@ -40,8 +41,13 @@ class LlmSettings:
         False, "yes or no", "Talk to a language model outside of private networks, too."
     )
 
-    def writer(self) -> DraftWriter:
+    def writer(self, task: Task = Task.REPORT) -> DraftWriter:
         """Return who writes drafts.
+
+        Parameters
+        ----------
+        task : Task
+            What a language model is asked for.
 
         Raises
         ------
@@ -49,7 +55,7 @@ class LlmSettings:
             Where the address or the model's name is none.
         """
         endpoint = self.endpoint()
-        return TemplateWriter() if endpoint is None else LlmWriter(endpoint)
+        return TemplateWriter() if endpoint is None else LlmWriter(endpoint, task)
 
     def endpoint(self) -> Endpoint | None:
         """Return the language model; None where there is none.

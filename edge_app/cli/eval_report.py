@@ -74,12 +74,11 @@ def report(
         from edge_retrieve.train.evaluate.phantom import encode_seeds
         from edge_retrieve.train.evaluate.plain import plain
         from edge_retrieve.train.evaluate.vote_fitting import fit_votes
-    from edge_retrieve.runtime.explain.vote_curves import SHIPPED, curves_for, graphs_digest
+    from edge_retrieve.runtime.explain.vote_curves import SHIPPED, graphs_digest, require_curves
 
     with model_encoder(bundle_path, **model) as encoder, phase_progress("Drafting reports") as progress:
         bundle = encoder.bundle
         fusion, calibration = bundle.manifest.fusion, bundle.manifest.score_calibration
-        curves = None
         if fit_path is not None:
             fitted_on = min(STUDIES, max(studies, 1)) if studies < STUDIES // 2 else STUDIES
             (apart,) = encode_seeds(encoder, fitted_on, (SEED,), encoded=encoded, progress=progress)
@@ -93,13 +92,7 @@ def report(
             )
             _write(fit_path, curves.to_json())
         else:
-            curves = curves_for(bundle, votes_path or SHIPPED)
-        if curves is None:
-            raise BundleError(
-                "what votes are worth is not known for this bundle",
-                where=str(votes_path or bundle.path),
-                remedy="Fit it: --fit FILE",
-            )
+            curves = require_curves(bundle, votes_path or SHIPPED)
         drafted = [
             draft_archive(
                 phantoms, curves, fusion=fusion, calibration=calibration, seed=seed, progress=progress

@@ -28,6 +28,8 @@ from edge_retrieve.runtime.explain.counterfactual import Change, counterfactuals
 from edge_retrieve.runtime.explain.draft import Draft
 from edge_retrieve.runtime.explain.evidence import Evidence
 from edge_retrieve.runtime.explain.explainer import Explainer
+from edge_retrieve.runtime.explain.llm.prompting import Task
+from edge_retrieve.runtime.explain.vote_curves import require_curves
 from edge_retrieve.runtime.preprocess import load_radiograph, render_png
 from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.store import Store
@@ -51,6 +53,20 @@ _PICTURE_SIDE = 640  # pixels
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a page with the pictures here.",
 )
+@click.option(
+    "--votes",
+    "votes_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What votes are worth, as `eval report --fit` writes it; what is shipped if left out.",
+)
+@click.option(
+    "--task",
+    type=click.Choice([task.name.lower() for task in Task]),
+    default=Task.REPORT.name.lower(),
+    show_default=True,
+    help="What a language model is asked for.",
+)
 @bundle_option
 @setting_options("abstain_below", *LLM_SETTINGS, *MODEL_SETTINGS)
 @json_option
@@ -59,6 +75,8 @@ def explain(
     store_path: Path,
     counterfactual: bool,
     html_path: Path | None,
+    votes_path: Path | None,
+    task: str,
     bundle_path: Path | None,
     abstain_below: float,
     llm: str,
@@ -82,7 +100,8 @@ def explain(
     """
     image = Path(subject) if Path(subject).is_file() else None
     question = query_from(image, **asked)
-    writer = LlmSettings(llm, llm_model, llm_timeout_s, llm_context_tokens, llm_allow_public).writer()
+    settings = LlmSettings(llm, llm_model, llm_timeout_s, llm_context_tokens, llm_allow_public)
+    writer = settings.writer(Task[task.upper()])
     with Workspace(
         store_path,
         bundle_path,
@@ -94,7 +113,11 @@ def explain(
         precision=PrecisionChoice(precision),
     ) as workspace:
         explainer = Explainer(
-            workspace.store, workspace.encoder, workspace.retriever, abstain_below=abstain_below
+            workspace.store,
+            workspace.encoder,
+            workspace.retriever,
+            abstain_below=abstain_below,
+            curves=None if votes_path is None else require_curves(workspace.bundle, votes_path),
         )
         named = bool(question.regions or question.boxes)
         if image is None:

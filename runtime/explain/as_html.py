@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from edge_retrieve.runtime.anatomy import Box
-from edge_retrieve.runtime.explain.as_text import changes_text, percent
+from edge_retrieve.runtime.explain.as_text import changes_text, percent, trust
 from edge_retrieve.runtime.explain.counterfactual import Change
 from edge_retrieve.runtime.explain.draft import PRELIMINARY, Draft
 from edge_retrieve.runtime.explain.evidence import Evidence, Neighbour, PlaceEvidence, Vote
@@ -76,8 +76,7 @@ def explanation_html(
     if changes:
         lines = "<br>".join(escape(line) for line in changes_text(tuple(changes)).splitlines())
         body.append(f"<h2>If a region looked otherwise</h2><p>{lines}</p>")
-    if not evidence.calibrated:
-        body.append('<p class="quiet">Votes are not calibrated: how sure they make is not known.</p>')
+    body.append(f'<p class="quiet">{escape(trust(evidence))}</p>')
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"

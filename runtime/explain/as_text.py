@@ -25,9 +25,15 @@ def evidence_text(evidence: Evidence) -> str:
     for reason, names in quiet.items():
         where = "all regions" if len(names) == len(evidence.places) else ", ".join(names)
         lines.append(f"Nothing stated ({reason}): {where}")
-    if not evidence.calibrated:
-        lines.append("Votes are not calibrated: how sure they make is not known for such a query and bundle.")
+    lines.append(trust(evidence))
     return "\n".join(lines).rstrip() + "\n"
+
+
+def trust(evidence: Evidence) -> str:
+    """Return what the probabilities of votes rest on."""
+    if not evidence.calibrated:
+        return "Votes are not calibrated: how sure they make is not known for such a query and bundle."
+    return f"What votes are worth was fitted on {evidence.fitted_on}."
 
 
 def draft_text(draft: Draft) -> str:

@@ -191,6 +191,8 @@ class Evidence:
         Whether votes have probabilities.
     study : str
         The stored study that asks; empty for a file or a text.
+    fitted_on : str
+        In words: the data that tell what votes are worth; empty where it is not known.
     """
 
     places: tuple[PlaceEvidence, ...]
@@ -199,6 +201,7 @@ class Evidence:
     survey: bool = False
     calibrated: bool = False
     study: str = ""
+    fitted_on: str = ""
 
     def place(self, region: Region | None) -> PlaceEvidence | None:
         """Return the evidence of a region, None where it was not looked at."""

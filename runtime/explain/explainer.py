@@ -187,7 +187,14 @@ class Explainer:
                     place = replace(place, rare=_rare(asker, part.query, region, few, records))
                 places.append(place)
         known = self._curves is not None and result.calibrated
-        return Evidence(tuple(places), result, rates.reports, survey=survey, calibrated=known)
+        return Evidence(
+            tuple(places),
+            result,
+            rates.reports,
+            survey=survey,
+            calibrated=known,
+            fitted_on=self._curves.suspected.data if known and self._curves is not None else "",
+        )
 
     def _worth(
         self, query: Query, asked: Sides, conditioned: bool, survey: bool, reports: int

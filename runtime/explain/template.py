@@ -33,8 +33,14 @@ class TemplateWriter:
         ]
         impression = [_sentence(place, vote, "", Section.IMPRESSION) for place, vote in stated]
         if not impression:
+            impression = [_sentence(place, vote, "possible ", Section.IMPRESSION) for place, vote in possible]
+        if not impression:
             impression = [DraftSentence(Section.IMPRESSION, NOTHING, _whatever(evidence.places))]
-        torn = ", ".join(place.name for place in evidence.places if place.silence is Silence.UNDECIDED)
+        torn = ", ".join(
+            place.name
+            for place in evidence.places
+            if place.silence is Silence.UNDECIDED and not place.possible
+        )
         notes = (f"Similar cases do not agree on any finding: {torn}",) if torn else ()
         return Draft(NAME, tuple(one for one in (*findings, *impression) if one.citations), notes=notes)
 

@@ -114,6 +114,24 @@ def curves_for(bundle: Bundle, path: Path = SHIPPED) -> VoteCurves | None:
     return curves if curves.graphs == graphs_digest(bundle) else None
 
 
+def require_curves(bundle: Bundle, path: Path = SHIPPED) -> VoteCurves:
+    """Return the curves of a file, which have to be the bundle's.
+
+    Raises
+    ------
+    BundleError
+        As `read_curves`, and where they are another bundle's.
+    """
+    curves = curves_for(bundle, path)
+    if curves is None:
+        raise BundleError(
+            "what votes are worth is not known for this bundle",
+            where=str(path),
+            remedy="Fit it: edge-retrieve eval report --fit FILE",
+        )
+    return curves
+
+
 def _calibration(stored: dict[str, Any]) -> ScoreCalibration:
     return ScoreCalibration(
         str(stored["method"]),

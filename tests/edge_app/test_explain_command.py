@@ -3,8 +3,11 @@
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from edge_retrieve.edge_app.cli import main
 from edge_retrieve.runtime.explain.draft import PRELIMINARY
+from edge_retrieve.runtime.explain.vote_curves import SHIPPED
 
 ZONE = "right upper lung zone"
 
@@ -102,13 +105,22 @@ def test_a_page_that_cannot_be_written_is_told(explain, query_image, tmp_path):
     assert "Name a file that can be written to" in result.stderr
 
 
-def test_drafts_are_scored_on_a_few_phantoms(run, tmp_path):
-    """The whole path at the smallest size; its figures mean nothing."""
-    votes = tmp_path / "votes.json"
-    arguments = ("eval", "report", "--studies", 24, "--seed", 5, "--encoded", tmp_path / "kept", "--json")
-    result = run(*arguments, "--fit", votes)
+@pytest.fixture(scope="module")
+def scored(toy, tmp_path_factory):
+    """The whole path at the smallest size, with the toy bundle; its figures mean nothing."""
+    folder = tmp_path_factory.mktemp("scored")
+    votes = folder / "votes.json"
+    arguments = [
+        *("eval", "report", "--studies", "20", "--seed", "5", "--encoded", str(folder / "kept"), "--json"),
+        *("--bundle", str(toy.bundle.path), "--allow-unsigned"),
+    ]
+    result = CliRunner().invoke(main, [*arguments, "--fit", str(votes)])
     assert result.exit_code == 0, result.output
-    report = json.loads(result.stdout)
+    return arguments, votes, json.loads(result.stdout)
+
+
+def test_drafts_are_scored_on_a_few_phantoms(run, scored):
+    arguments, votes, report = scored
     assert report["synthetic"] is True
     for scope in ("drafts", "drafts_of_suspected_regions"):
         template = report[scope]["template"]
@@ -123,7 +135,18 @@ def test_drafts_are_scored_on_a_few_phantoms(run, tmp_path):
 def test_votes_of_another_bundle_are_refused(run, toy, tmp_path):
     result = run("eval", "report", "--bundle", toy.bundle.path, "--allow-unsigned", "--studies", 4)
     assert result.exit_code == 1
-    assert "Fit it: --fit FILE" in result.stderr
+    assert "Fit it: edge-retrieve eval report --fit FILE" in result.stderr
+
+
+def test_votes_have_to_be_the_bundles(explain, scored, query_image):
+    _, votes, _ = scored
+    fitted = explain(query_image, "--region", ZONE, "--votes", votes)
+    assert fitted.exit_code == 0
+    # The toy's scores are not calibrated, so its votes have no probability either.
+    assert "Votes are not calibrated" in fitted.stdout
+    shipped = explain(query_image, "--region", ZONE, "--votes", SHIPPED)
+    assert shipped.exit_code == 1
+    assert "is not known for this bundle" in shipped.stderr
 
 
 def test_a_language_model_that_is_not_there_leaves_the_template(explain, query_image):
