@@ -15,6 +15,7 @@ UNIT_NAME = "edge-retrieve.service"
 SYSUSERS_NAME = "edge-retrieve.sysusers.conf"
 STATE = PurePosixPath("/var/lib/edge-retrieve")
 
+_FIRST_UNPRIVILEGED = 1024  # TCP port
 _HIDDEN = ("/home", "/root", "/run/user")  # by ProtectHome
 
 
@@ -62,10 +63,13 @@ def unit_files(serving: Serving, site: Site) -> dict[str, str]:
         also_writes = " and where its options say"
     devices = "PrivateDevices=yes\nDevicePolicy=closed"
     if site.gpu:
-        devices = (
-            "DevicePolicy=closed\nDeviceAllow=char-nvidia-frontend rw\nDeviceAllow=char-nvidia-uvm rw\n"
-            "DeviceAllow=/dev/nvidia0 rw\nDeviceAllow=/dev/nvhost-gpu rw\nDeviceAllow=/dev/nvmap rw"
-        )
+        # By the drivers' names in /proc/devices: those of graphics cards, then those of a Jetson.
+        drivers = ("nvidia*", "nvhost*", "nvmap*", "nvgpu*")
+        devices = "\n".join(["DevicePolicy=closed", *(f"DeviceAllow=char-{name} rw" for name in drivers)])
+    # A capability counts in the process's own namespace of users; ports belong to the machine's.
+    below = min(serving.ports) < _FIRST_UNPRIVILEGED
+    capabilities = "CAP_NET_BIND_SERVICE" if below else ""
+    private_users = f"# No PrivateUsers: it listens below port {_FIRST_UNPRIVILEGED}."
     executable_memory = "MemoryDenyWriteExecute=yes"
     if site.gpu or site.makes_code:
         executable_memory = "# Its engine compiles code while it runs, so memory may become executable."
@@ -80,6 +84,8 @@ def unit_files(serving: Serving, site: Site) -> dict[str, str]:
             write_paths=write_paths,
             addresses=" ".join(_addresses(serving, site)),
             devices=devices,
+            capabilities=capabilities,
+            private_users=private_users if below else "PrivateUsers=yes",
             executable_memory=executable_memory,
         ),
         SYSUSERS_NAME: fill("sysusers.conf", user=site.user),

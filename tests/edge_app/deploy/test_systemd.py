@@ -104,6 +104,13 @@ def test_folders_of_the_options_may_be_written_and_no_others(write):
     assert settings(write(serve=serve))["ReadWritePaths"] == "/srv/drop"
 
 
+def test_a_port_below_1024_takes_one_capability(write):
+    assert settings(write())["AmbientCapabilities"] == ""
+    found = settings(write(serve=("--store", STORE, "--port", "443")))
+    assert found["AmbientCapabilities"] == found["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"
+    assert "PrivateUsers" not in found
+
+
 def test_a_gpu_opens_its_devices_and_no_more(write):
     without, with_gpu = settings(write()), settings(write("--gpu"))
     assert without["PrivateDevices"] == "yes"
