@@ -77,6 +77,12 @@ def read_label(store_path: Path) -> ArchiveLabel:
         ) from error
 
 
+def holds_phantoms(source: Path) -> bool:
+    """Return whether a file or folder is of a folder that `edge-retrieve phantom` wrote."""
+    path = source.resolve()
+    return any((folder / PHANTOM_MARK).is_file() for folder in (path, *path.parents))
+
+
 def label_after_ingest(store_path: Path, sources: Sequence[Path], *, was_empty: bool) -> None:
     """Keep the label true after images were added.
 
@@ -91,7 +97,7 @@ def label_after_ingest(store_path: Path, sources: Sequence[Path], *, was_empty: 
         Whether the store held nothing before.
     """
     label = read_label(store_path)
-    phantoms = all((source / PHANTOM_MARK).is_file() for source in sources)
+    phantoms = all(holds_phantoms(source) for source in sources)
     synthetic = phantoms and (was_empty or label.synthetic)
     if synthetic != label.synthetic:
         write_label(store_path, ArchiveLabel(label.name, synthetic))

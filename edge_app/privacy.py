@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_retrieve.edge_app.access.site import Site
-from edge_retrieve.edge_app.labels import PHANTOM_MARK, read_label
+from edge_retrieve.edge_app.labels import holds_phantoms, read_label
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.deid.key import SiteKey, read_key, read_or_make_key
 from edge_retrieve.runtime.errors import ConfigError
@@ -19,8 +19,8 @@ def prepare_ingest(
 ) -> Deidentifier | None:
     """Decide what is done to cases before they are stored, and write that down in the store.
 
-    The first ingest decides: pseudonyms, unless the site keeps identities or every source is a folder of
-    phantoms, who are nobody. From then on the store stays what it is, so that nobody's pseudonym lies beside
+    The first ingest decides: pseudonyms, unless the site keeps identities or every source is of a folder
+    of phantoms, who are nobody. From then on the store stays what it is, so that nobody's pseudonym lies beside
     his name. A store of an earlier version holds identities, and goes on to.
 
     Parameters
@@ -43,7 +43,7 @@ def prepare_ingest(
         Where what is asked contradicts what the store is, or the key is missing or another one.
     """
     mark = store.privacy()
-    phantoms = bool(sources) and all((source / PHANTOM_MARK).is_file() for source in sources)
+    phantoms = bool(sources) and all(holds_phantoms(source) for source in sources)
     if mark.identities is Identities.UNDECIDED and store.count():
         # Of an earlier version: it holds what its files said.
         mark = PrivacyMark(Identities.SYNTHETIC if read_label(store.path).synthetic else Identities.KEPT)

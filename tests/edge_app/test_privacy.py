@@ -157,7 +157,8 @@ def test_phantoms_keep_their_names_and_patients_beside_them_do_not(empty, tmp_pa
     phantoms = tmp_path / "phantoms"
     phantoms.mkdir()
     (phantoms / PHANTOM_MARK).touch()
-    assert prepare_ingest(empty, site, [phantoms]) is None
+    (phantoms / "P1").mkdir()
+    assert prepare_ingest(empty, site, [phantoms, phantoms / "P1" / "P1-1.dcm"]) is None
     assert empty.privacy().identities is Identities.SYNTHETIC
     assert not holds_identities(empty)
     assert prepare_ingest(empty, site, [phantoms, tmp_path]) is not None
