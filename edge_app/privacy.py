@@ -20,8 +20,8 @@ def prepare_ingest(
     """Decide what is done to cases before they are stored, and write that down in the store.
 
     The first ingest decides: pseudonyms, unless the site keeps identities or every source is of a folder
-    of phantoms, who are nobody. From then on the store stays what it is, so that nobody's pseudonym lies beside
-    his name. A store of an earlier version holds identities, and goes on to.
+    of phantoms, who are nobody. From then on the store stays what it is, so that nobody's pseudonym lies
+    beside his name. A store of an earlier version holds identities, and goes on to.
 
     Parameters
     ----------
