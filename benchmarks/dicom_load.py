@@ -43,7 +43,7 @@ from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
 
-_PATIENCE_S = 120.0  # without any progress
+_PATIENCE_S = 40.0  # without any progress
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,12 @@ def _run(folder: Path, options: argparse.Namespace) -> Result:
     bundle = load_bundle()
     store_path = folder / "store"
     objects = make_objects(
-        folder / "sent", options.singles + options.objects, options.malformed, options.pixels, options.seed
+        folder / "sent",
+        options.singles + options.objects,
+        options.malformed,
+        options.singles,
+        options.pixels,
+        options.seed,
     )
     singles, others = objects[: options.singles], objects[options.singles :]
     with (
@@ -173,7 +178,8 @@ def _until_searchable(
         if any(hit.study == study for hit in found):
             return time.monotonic() - start
         time.sleep(0.005)
-    raise SystemExit("an object never became searchable")
+    reasons = [held.reason for held in quarantined(Spool(store.path / "dicom"))]
+    raise SystemExit(f"{sent.path.name} never became searchable; quarantine: {reasons}\n{server.log}")
 
 
 def _until_empty(spool: Spool, server: Server) -> None:

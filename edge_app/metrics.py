@@ -9,6 +9,7 @@ from enum import Enum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -87,6 +88,10 @@ class Metrics:
         ).set_function(waiting)
         Gauge("edge_retrieve_studies", "Studies in the store.", registry=self._registry).set_function(studies)
         self._registry.register(_Jobs(jobs))
+
+    def add(self, collector: Collector) -> None:
+        """Tell of another room's figures, too."""
+        self._registry.register(collector)
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:

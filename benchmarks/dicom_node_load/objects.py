@@ -32,15 +32,17 @@ class SentObject:
     damage: str
 
 
-def make_objects(folder: Path, count: int, malformed: int, pixels: int, seed: int) -> list[SentObject]:
-    """Write objects; the damaged ones are spread over the last ones.
+def make_objects(
+    folder: Path, count: int, malformed: int, spared: int, pixels: int, seed: int
+) -> list[SentObject]:
+    """Write objects; the damaged ones are spread over all but the first.
 
     Parameters
     ----------
     folder : Path
         A new one.
-    count, malformed : int
-        Of all, and of them damaged.
+    count, malformed, spared : int
+        Of all, of them damaged, and of the first ones that are sound.
     pixels : int
         Their side.
     seed : int
@@ -53,7 +55,7 @@ def make_objects(folder: Path, count: int, malformed: int, pixels: int, seed: in
     for model in models:
         if model.file_meta.TransferSyntaxUID.is_compressed:
             model.decompress()
-    damaged = set(chance.sample(range(min(3, count - malformed), count), malformed))
+    damaged = set(chance.sample(range(spared, count), malformed))
     return [
         _make(folder / f"{n:05d}.dcm", n, models[n % len(models)], chance, n in damaged) for n in range(count)
     ]

@@ -69,6 +69,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/uploads/{upload}/pixels.json"): Rule(Permission.READ),
     ("GET", "/api/uploads/{upload}/ground.png"): Rule(Permission.READ),
     ("POST", "/api/ground"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
+    ("POST", "/api/explain"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
+    ("POST", "/api/draft"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     # What readers say of hits, and what they note before they see them.
     ("POST", "/api/feedback"): Rule(Permission.READ, Action.NOTE),
     ("GET", "/api/feedback"): Rule(Permission.READ, of_patients=True),
@@ -86,6 +88,9 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/jobs/{job}"): Rule(Permission.OPERATE),
     ("DELETE", "/api/jobs/{job}"): Rule(Permission.OPERATE, Action.MAINTAIN),
     ("GET", "/api/jobs/{job}/events"): Rule(Permission.OPERATE),
+    # X-rays sent over HTTP.
+    ("POST", "/dicom-web/studies"): Rule(Permission.OPERATE, Action.INGEST),
+    ("POST", "/dicom-web/studies/{study}"): Rule(Permission.OPERATE, Action.INGEST),
 }
 
 PUBLIC_FOLDERS = ("/static/",)

@@ -10,7 +10,9 @@ from starlette.routing import Route
 from edge_retrieve.edge_app.api import (
     access,
     archive,
+    dicomweb,
     documentation,
+    explain,
     feedback,
     ground,
     jobs,
@@ -38,10 +40,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     ground.router,
     uploads.router,
     query.router,
+    explain.router,
     feedback.router,
     reads.router,
     results.router,
     jobs.router,
+    dicomweb.router,
     studies.router,
 )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.tag import BaseTag
 
 from edge_retrieve.edge_app.dicom_node.gate import Gate, StudyReport
 from edge_retrieve.edge_app.dicom_node.spool import Spool, SpoolEntry, flush_folder, write_durably
@@ -85,18 +86,29 @@ def _flushed_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def sop_class_and_sender(path: Path) -> tuple[str, str]:
-    """Return the SOP class and the sender's AE title of a file's meta information; empty where it has none.
+def file_meta(stream: BinaryIO) -> Header:
+    """Return a DICOM file's meta information (PS3.10, 7.1); an empty header where it has none.
 
-    Nothing behind the meta information is read: a deflated data set may be a bomb.
+    Nothing behind it is read: a deflated data set may be a bomb.
     """
     with captured_warnings():
         try:
-            meta = Header(read_file_meta_info(path))
-            return meta.text("MediaStorageSOPClassUID"), meta.text("SourceApplicationEntityTitle")
+            read_preamble(stream, False)
+            return Header(read_dataset(stream, False, True, stop_when=_behind_meta))
         except Exception:
             # Not DICOM, or damaged; loading it says so.
-            return "", ""
+            return Header(pydicom.Dataset())
+
+
+def _behind_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag.group != 2
+
+
+def sop_class_and_sender(path: Path) -> tuple[str, str]:
+    """Return the SOP class and the sender's AE title of a file; empty where it does not say."""
+    with path.open("rb") as stream:
+        meta = file_meta(stream)
+    return meta.text("MediaStorageSOPClassUID"), meta.text("SourceApplicationEntityTitle")
 
 
 def study_of(file: Path | BinaryIO) -> str:

@@ -10,17 +10,14 @@ from http import HTTPStatus
 
 from pydicom import uid
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
 from edge_retrieve.edge_app.dicom_node.contexts import storage_contexts
-from edge_retrieve.edge_app.dicom_node.keeping import study_of
+from edge_retrieve.edge_app.dicom_node.keeping import file_meta, study_of
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.edge_app.problems import MediaTypeError
 from edge_retrieve.runtime.errors import QueryError
-from edge_retrieve.runtime.preprocess.header import Header
-from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 
 MEDIA_TYPE = "application/dicom+json"
 _MOST_PARTS = 1000
@@ -126,16 +123,9 @@ def store_parts(
 
 
 def _store(spool: Spool, part: bytes, study: str, keep_free: int) -> PartOutcome:
-    with captured_warnings():
-        try:
-            meta = Header(read_file_meta_info(io.BytesIO(part)))
-            outcome = PartOutcome(
-                meta.text("MediaStorageSOPClassUID"), meta.text("MediaStorageSOPInstanceUID")
-            )
-            syntax = meta.text("TransferSyntaxUID")
-        except Exception:
-            # Arbitrary bytes.
-            return PartOutcome("", "", _CANNOT_UNDERSTAND)
+    meta = file_meta(io.BytesIO(part))
+    outcome = PartOutcome(meta.text("MediaStorageSOPClassUID"), meta.text("MediaStorageSOPInstanceUID"))
+    syntax = meta.text("TransferSyntaxUID")
     failure = _refusal(part, outcome.sop_class, syntax, study)
     if not failure:
         try:
