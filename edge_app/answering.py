@@ -7,6 +7,7 @@ from edge_retrieve.edge_app.reading import ReadImage
 from edge_retrieve.edge_app.shapes import HitShape, Prior, ShownHit
 from edge_retrieve.edge_app.wire import iso_date, study_shape
 from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.errors import QueryError, UnknownStudyError
 from edge_retrieve.runtime.hits import RetrievalResult
 from edge_retrieve.runtime.own_studies import own_studies
@@ -69,7 +70,9 @@ def shown_hits(store: Store, hits: list[HitShape]) -> list[ShownHit]:
     return shown
 
 
-def priors(store: Store, study: str | None, image: ReadImage | None) -> list[Prior]:
+def priors(
+    store: Store, study: str | None, image: ReadImage | None, deidentifier: Deidentifier | None = None
+) -> list[Prior]:
     """Return the other studies of the query's own patient, newest first; none where nobody is known.
 
     Parameters
@@ -79,13 +82,16 @@ def priors(store: Store, study: str | None, image: ReadImage | None) -> list[Pri
         The stored study that asks.
     image : ReadImage or None
         The upload that asks.
+    deidentifier : Deidentifier, optional
+        Knows the upload's patient by the name that a de-identified store has.
     """
     numbers: frozenset[int] = frozenset()
     if study is not None:
         itself = frozenset({store.study_number(study)})
         numbers = store.patient_numbers(store.study(study).patient) - itself
     elif image is not None:
-        numbers = own_studies(store, image.radiograph, False) - own_studies(store, image.radiograph, True)
+        every, same = (own_studies(store, image.radiograph, each, deidentifier) for each in (False, True))
+        numbers = every - same
     found = []
     for number in sorted(numbers, reverse=True):
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.preprocess.assemble import patient_from_pixels
 from edge_retrieve.runtime.preprocess.types import Radiograph
 from edge_retrieve.runtime.store import Store
 
 
-def own_studies(store: Store, radiograph: Radiograph, same_patient: bool) -> frozenset[int]:
+def own_studies(
+    store: Store, radiograph: Radiograph, same_patient: bool, deidentifier: Deidentifier | None = None
+) -> frozenset[int]:
     """Return the numbers of the studies that an image from outside is of.
 
     Parameters
@@ -18,6 +21,8 @@ def own_studies(store: Store, radiograph: Radiograph, same_patient: bool) -> fro
         Its pixels are not needed.
     same_patient : bool
         Leave the patient's other studies where they are: only the study that the image belongs to is its own.
+    deidentifier : Deidentifier, optional
+        Knows the file's patient and study by the names that a de-identified store has for them.
 
     Returns
     -------
@@ -25,9 +30,17 @@ def own_studies(store: Store, radiograph: Radiograph, same_patient: bool) -> fro
         The study with the file's identifier and the one that holds the same image (by SOP instance or by
         pixels); without `same_patient` also all of the patients whom these, or the file, name.
     """
-    known = store.find_image(radiograph.sop_instance, radiograph.pixels_sha256)
-    names = {radiograph.study} if known is None else {radiograph.study, known.study}
-    patients = {radiograph.patient}
+    # A name made up of the pixels is nobody's but this image's; an empty one is no name.
+    patients = {radiograph.patient} - {"", patient_from_pixels(radiograph.pixels_sha256)}
+    names, images = {radiograph.study}, [radiograph.sop_instance]
+    if deidentifier is not None:
+        patients |= {deidentifier.patient(patient) for patient in patients}
+        names.add(deidentifier.uid(radiograph.study))
+        images.append(deidentifier.uid(radiograph.sop_instance))
+    for image in images:
+        known = store.find_image(image, radiograph.pixels_sha256)
+        if known is not None:
+            names.add(known.study)
     own: set[int] = set()
     for name in names:
         try:
@@ -35,7 +48,6 @@ def own_studies(store: Store, radiograph: Radiograph, same_patient: bool) -> fro
             patients.add(store.study(name).patient)
         except UnknownStudyError:
             continue
-    # A name made up of the pixels is nobody's but this image's; an empty one is no name.
     patients -= {"", patient_from_pixels(radiograph.pixels_sha256)}
     for patient in () if same_patient else patients:
         own |= store.patient_numbers(patient)

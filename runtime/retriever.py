@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
 from edge_retrieve.runtime.bundle import FusionWeights
 from edge_retrieve.runtime.calibration import ABSTAIN_BELOW, check_level
 from edge_retrieve.runtime.certainty import abstains, certainty_of
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder, FloatArray, ImageEncoding
 from edge_retrieve.runtime.errors import QueryError, StoreError
 from edge_retrieve.runtime.evidence import make_hits
@@ -47,6 +48,8 @@ class Retriever:
     abstain_below : float
         A probability: where no hit is as sure, there is no sufficiently similar case. A bundle whose scores
         are not calibrated has a level of its own instead, or none.
+    deidentifier : callable, optional
+        Returns what knows patients by the store's names for them, None where it has their own.
 
     Raises
     ------
@@ -63,7 +66,9 @@ class Retriever:
         *,
         index: Index | None = None,
         abstain_below: float = ABSTAIN_BELOW,
+        deidentifier: Callable[[], Deidentifier | None] = lambda: None,
     ) -> None:
+        self._deidentifier = deidentifier
         if store.bundle_id != encoder.bundle_id:
             raise StoreError(
                 "the store's embeddings come from another bundle than the one in use",
@@ -107,7 +112,9 @@ class Retriever:
             encoding, radiograph = self.encode_file(query)
         if encoding is None and query.text is None:
             raise QueryError("the query is empty", remedy="Give an image, a text, or both")
-        own = own_studies(self._store, radiograph, query.same_patient) if radiograph is not None else ()
+        own: frozenset[int] = frozenset()
+        if radiograph is not None:
+            own = own_studies(self._store, radiograph, query.same_patient, self._deidentifier())
         images: dict[Region | None, FloatArray] = {}
         if encoding is not None:
             images = {**dict(zip(REGIONS, encoding.regions, strict=True)), None: encoding.global_embedding}

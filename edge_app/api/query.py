@@ -101,6 +101,6 @@ def answered(use: Services, ready: Ready) -> Answer:
     return Answer(
         **{**vars(found), "hits": shown_hits(store, found.hits)},
         query_id=ready.asked.query_id,
-        priors=priors(store, ready.question.study, ready.image),
+        priors=priors(store, ready.question.study, ready.image, use.workspace.deidentifier()),
         took_ms=round((time.perf_counter() - start) * 1000, 1),
     )

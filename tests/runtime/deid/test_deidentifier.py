@@ -12,6 +12,8 @@ from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.deid.key import SiteKey
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.ingest import ingest
+from edge_retrieve.runtime.query import Query
+from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
 
 DEID = Deidentifier(SiteKey(b"k" * 32))
@@ -195,3 +197,20 @@ def test_a_page_of_text_is_not_taken_in(toy, tmp_path, store):
     assert summary.rejected == 1
     assert "so much text" in summary.files[0].reason
     assert store.count() == 0
+
+
+def test_a_query_sets_the_patient_apart_whom_the_store_knows_by_another_name(toy, archive, store):
+    """Asked with a file as it comes from the modality, of a patient whose other study is in the store."""
+    toy.save(archive.parent / "other" / "a.png", seed=9, report="A nodule.", right_upper_lung_zone=0.9)
+    new = write_dicom(
+        archive.parent / "new.dcm", toy.picture(7, right_upper_lung_zone=0.9), study=7, number=7
+    )
+    with Encoder(toy.bundle) as encoder:
+        ingest(store, encoder, [archive, archive.parent / "other"], deidentifier=DEID)
+        own = set(store.patient_studies(DEID.patient("MRN-7718-Q")))
+        asked = Retriever(store, encoder, deidentifier=lambda: DEID).query(Query(image=new, k=9))
+        assert len(own) == 2
+        assert {hit.study for hit in asked.hits} & own == set()
+        assert asked.set_apart == 2
+        unaware = Retriever(store, encoder).query(Query(image=new, k=9))
+        assert own <= {hit.study for hit in unaware.hits}
