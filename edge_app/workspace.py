@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
 from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.labels import read_label
+from edge_retrieve.edge_app.privacy import deidentifier_of
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import Bundle, PrecisionChoice, Trust, load_bundle
 from edge_retrieve.runtime.calibration import ABSTAIN_BELOW
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder
+from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.explain.explainer import Explainer
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
 
@@ -61,6 +65,7 @@ class Workspace:
         create: bool = False,
     ) -> None:
         self.site = Site.of(store_path, site)
+        self._deidentifier: Deidentifier | None = None
         self.bundle: Bundle = load_bundle(bundle_path, trust)
         with ExitStack() as stack:
             self.store = stack.enter_context(Store.open(store_path, bundle=self.bundle, create=create))
@@ -69,8 +74,21 @@ class Workspace:
             self.encoder = stack.enter_context(
                 Encoder(self.bundle, backend, require_gpu, engines=folder, precision=precision)
             )
-            self.retriever = Retriever(self.store, self.encoder, abstain_below=abstain_below)
+            self.retriever = Retriever(
+                self.store, self.encoder, abstain_below=abstain_below, deidentifier=self.deidentifier
+            )
+            self.explainer = Explainer(self.store, self.encoder, self.retriever, abstain_below=abstain_below)
             self._stack = stack.pop_all()
+
+    def deidentifier(self) -> Deidentifier | None:
+        """Return what knows patients by the store's pseudonyms; None where it has none.
+
+        Also None where their key is away: a copy of a store can be asked all the same.
+        """
+        if self._deidentifier is None:
+            with suppress(ConfigError):
+                self._deidentifier = deidentifier_of(self.store, self.site)
+        return self._deidentifier
 
     def close(self) -> None:
         """Close the store and free the engines."""

@@ -112,13 +112,15 @@ def explain(
         abstain_below=abstain_below,
         precision=PrecisionChoice(precision),
     ) as workspace:
-        explainer = Explainer(
-            workspace.store,
-            workspace.encoder,
-            workspace.retriever,
-            abstain_below=abstain_below,
-            curves=None if votes_path is None else require_curves(workspace.bundle, votes_path),
-        )
+        explainer = workspace.explainer
+        if votes_path is not None:
+            explainer = Explainer(
+                workspace.store,
+                workspace.encoder,
+                workspace.retriever,
+                abstain_below=abstain_below,
+                curves=require_curves(workspace.bundle, votes_path),
+            )
         named = bool(question.regions or question.boxes)
         if image is None:
             evidence = explainer.explain_study(subject, question, compare_sides=named, rare=True)
