@@ -1,7 +1,7 @@
-"""Copies of an archive: its store, its label, what readers thought of hits. A site's own files are left out.
+"""Copies of an archive: its store, its label, the databases beside it (what readers thought of hits).
 
-Those (users, audit trail, the key of the pseudonyms: `access.site`) belong to the machine, and the key is
-kept apart from the pseudonyms it explains.
+A site's own files are left out: users, audit trail and the key of the pseudonyms (`access.site`) belong to
+the machine, and the key is kept apart from the pseudonyms it explains.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from edge_retrieve.edge_app.feedback.database import FEEDBACK_NAME
 from edge_retrieve.edge_app.labels import LABEL_NAME, read_label, write_label
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.store import Backup, restore_backup, write_backup
+from edge_retrieve.runtime.store.opening import DATABASE_NAME
 
 Progress = Callable[[int, int], None]
 
@@ -71,8 +71,9 @@ def copy_companions(source: Path, destination: Path) -> None:
     """
     if (source / LABEL_NAME).exists():
         write_label(destination, read_label(source))
-    if (source / FEEDBACK_NAME).exists():
-        _copy_database(source / FEEDBACK_NAME, destination / FEEDBACK_NAME)
+    for database in sorted(source.glob("*.sqlite")):
+        if database.name != DATABASE_NAME:
+            _copy_database(database, destination / database.name)
 
 
 def _copy_database(source: Path, destination: Path) -> None:

@@ -27,6 +27,7 @@ _EXTRAS = {
     "multipart": "app",
     "python_multipart": "app",
     "anyio": "app",
+    "argon2": "app",
     "highdicom": "dicom",
     "pynetdicom": "dicom",
     "dicomweb_client": "dicom",
