@@ -71,8 +71,7 @@ export class Comparison {
     this.queryViewer.draw();
     $("hit-title").textContent = title.filter(Boolean).join(" · ");
     $("hit-title").title = $("hit-title").textContent;
-    if (this.query().source?.kind === "study") $("query-report").open = true;
-    $("hit-report").open = true;
+    for (const id of ["query-report", "hit-report"]) $(id).open = true;
     try {
       const source = { kind: "study", id: study };
       this.caseViewer.setBoxes([]);

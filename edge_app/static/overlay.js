@@ -30,10 +30,11 @@ export function render(svg, items, frame) {
   svg.replaceChildren(...nodes);
 }
 
+// Above its box; that of a phrase's place below, where the region's name is not.
 function tag(item, frame, scale) {
-  const [boxLeft, boxTop] = item.box;
+  const [boxLeft, boxTop, , boxBottom] = item.box;
   const height = 18 * scale;
-  const y = Math.max(height, boxTop);
+  const y = item.kind === "ground" ? Math.min(frame.height, boxBottom + height) : Math.max(height, boxTop);
   const length = item.label.length * LETTER * scale;
   const width = length + 10 * scale;
   const left = Math.max(0, Math.min(boxLeft - 1, frame.width - width));

@@ -113,8 +113,7 @@ export class Query {
       this.shown = shown;
       $("query-title").textContent = [isStudy ? shown.patient : shown.file_name, who(shown), ...shown.flags].filter(Boolean).join(" · ");
       $("query-title").title = $("query-title").textContent;
-      fillReport($("query-report").querySelector(".text"), isStudy ? shown.report : "");
-      $("query-report").hidden = !isStudy;
+      fillReport($("query-report").querySelector(".text"), isStudy ? shown.report : "", [], isStudy ? undefined : "An opened file comes without a report.");
       $("query-report").open = false;
       this.picker.setScores(shown.boxes);
       this.changed();

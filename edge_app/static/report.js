@@ -5,10 +5,10 @@ function pattern(sentence) {
   return words.join("\\s+");
 }
 
-export function fillReport(node, report, sentences = []) {
+export function fillReport(node, report, sentences = [], absent = "No report was stored with this study.") {
   node.replaceChildren();
   if (!report) {
-    node.textContent = "No report was stored with this study.";
+    node.textContent = absent;
     return;
   }
   const wanted = sentences.filter((sentence) => sentence.trim());

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_retrieve.edge_app.bench.browser import chromium, find_chromium
 from edge_retrieve.edge_app.bench.serving import serving
 from edge_retrieve.edge_app.labels import ArchiveLabel, write_label
 from edge_retrieve.edge_app.workspace import Workspace
@@ -12,11 +13,6 @@ from edge_retrieve.runtime.bundle import ScoreCalibration, ScoreCurve, Sides, Tr
 from edge_retrieve.runtime.ingest import ingest
 
 HERE = Path(__file__).parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--force-color-profile=srgb",
-)  # fmt: skip
 SIDE = 64  # pixels of the toy archive's pictures
 DEMO_SIDE, DEMO_STUDIES = 256, 24
 
@@ -29,13 +25,11 @@ def address(workspace):
 
 @pytest.fixture(scope="session")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
-    if CHROMIUM is None:
+    pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+    if find_chromium() is None:
         pytest.skip("needs Chromium (apt-get install chromium)")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Room:
