@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+# A connection keeps up to 2 MB of pages: those of a rush are closed after it.
+_MOST_IDLE = 4
+
 
 class ReadConnections:
     """Connections for reading, lent one to a reader at a time.
@@ -43,7 +46,7 @@ class ReadConnections:
                     connection.execute("ROLLBACK")
             finally:
                 with self._lock:
-                    keep = not self._closed
+                    keep = not self._closed and len(self._idle) < _MOST_IDLE
                     if keep:
                         self._idle.append(connection)
                 if not keep:
