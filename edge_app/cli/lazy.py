@@ -20,8 +20,8 @@ class LazyCommands(MutableMapping[str, click.Command]):
     Parameters
     ----------
     table : mapping of str to str
-        Where each command is found: ``module`` or ``module:name`` in this package; without a name it is called
-        as its module.
+        Where each command is found: ``module`` or ``module:name`` in this package; without a name it is
+        called as its module.
     """
 
     def __init__(self, table: Mapping[str, str]) -> None:
