@@ -12,8 +12,11 @@ NAMES = [*MODEL, *STORE, "disk", "memory", "clock"]
 
 
 @pytest.fixture
-def options(toy, store_path):
-    return ["--store", store_path, "--bundle", toy.bundle.path, "--allow-unsigned", "--port", "0"]
+def options(toy, store_path, tmp_path):
+    # A copy: commands of other tests leave an audit trail in the shared store.
+    shutil.copytree(store_path, tmp_path / "store", ignore=shutil.ignore_patterns("site"))
+    (tmp_path / "store").chmod(0o700)
+    return ["--store", tmp_path / "store", "--bundle", toy.bundle.path, "--allow-unsigned", "--port", "0"]
 
 
 def test_everything_is_looked_at(run, options):
