@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_retrieve.runtime.encoder import Encoder, FloatArray, ImageEncoding
-from edge_retrieve.runtime.preprocess import load_radiograph
+from edge_retrieve.runtime.preprocess import load_radiograph, render_png
 from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.runtime.report_encoding import ReportEncoder
 from edge_retrieve.runtime.store import NewEncoding, NewImage, Store
@@ -35,7 +35,13 @@ def render_phantoms(out: Path, count: int, pixels: int, seed: int, advance: Prog
 
 
 def fill_store(
-    store: Store, encoder: Encoder, files: Sequence[Path], studies: int, advance: Progress
+    store: Store,
+    encoder: Encoder,
+    files: Sequence[Path],
+    studies: int,
+    advance: Progress,
+    *,
+    picture_side: int = 0,
 ) -> None:
     """Fill a store with cases whose embeddings scatter around those of some files.
 
@@ -49,21 +55,28 @@ def fill_store(
     studies : int
     advance : callable
         Called with studies done and their number.
+    picture_side : int
+        Longest side of the pictures that are stored, pixels; none are where 0.
     """
     random = np.random.default_rng(0)
-    models = [encoder.encode_image(load_radiograph(file).pixels) for file in files]
+    pixels = [load_radiograph(file).pixels for file in files]
+    models = [encoder.encode_image(each) for each in pixels]
+    pictures = [render_png(each, picture_side) if picture_side else b"" for each in pixels]
     texts = [file.with_suffix(".txt").read_text(encoding="utf-8") for file in files]
     reports = ReportEncoder(encoder)
     for start in range(0, studies, _BATCH):
         numbers = range(start, min(start + _BATCH, studies))
         store.add(
-            [_image(number, models[number % len(models)], random) for number in numbers],
+            [
+                _image(number, models[number % len(models)], pictures[number % len(models)], random)
+                for number in numbers
+            ],
             reports.encode({f"s{number}": texts[number % len(texts)] for number in numbers}),
         )
         advance(numbers[-1] + 1, studies)
 
 
-def _image(number: int, model: ImageEncoding, random: np.random.Generator) -> NewImage:
+def _image(number: int, model: ImageEncoding, picture: bytes, random: np.random.Generator) -> NewImage:
     return NewImage(
         study=f"s{number}",
         patient=f"p{number}",
@@ -78,7 +91,7 @@ def _image(number: int, model: ImageEncoding, random: np.random.Generator) -> Ne
         height=model.height,
         flags=(),
         applied=(),
-        preview=b"",
+        preview=picture,
         encoding=NewEncoding(
             boxes=model.boxes,
             box_scores=model.box_scores,
