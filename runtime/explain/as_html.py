@@ -21,7 +21,7 @@ h1 { font-size: 1.3rem } h2 { font-size: 1.1rem; border-top: 1px solid #3a444e; 
 .mark { background: #ffd24d; color: #201800; font-weight: 700; padding: .4rem .8rem }
 .cases { display: flex; flex-wrap: wrap; gap: .8rem } figure { margin: 0; width: 15rem }
 svg { width: 100%; height: auto; background: #000 } rect { fill: none; stroke: #ffd24d; stroke-width: .6% }
-figcaption { font-size: .85rem } table { border-collapse: collapse }
+figcaption { font-size: .85rem; overflow-wrap: anywhere } table { border-collapse: collapse }
 td, th { text-align: left; padding: .15rem .9rem .15rem 0; font-variant-numeric: tabular-nums }
 .quiet { color: #a9b4bf }
 """
