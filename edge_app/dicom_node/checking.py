@@ -94,18 +94,32 @@ def check_association(peer: Peer, timeout_s: float = _TIMEOUT_S) -> AssociationC
     ConfigError
         Where a TLS file of `peer` cannot be used.
     """
+    reached = check_reachable(peer, timeout_s)
+    if not reached.ok:
+        return reached
     quieten()
+    return AssociationCheck(peer, (*reached.steps, *_associate(peer, timeout_s)))
+
+
+def check_reachable(peer: Peer, timeout_s: float = _TIMEOUT_S) -> AssociationCheck:
+    """Take only the steps before the association: those that are nothing of DICOM's.
+
+    Raises
+    ------
+    ConfigError
+        Where a TLS file of `peer` cannot be used.
+    """
     tries: list[tuple[Step, _Try]] = [(Step.NAME, _resolve), (Step.PORT, _connect)]
     if peer.tls is not None:
         tries.append((Step.TLS, _shake_hands))
-    steps = []
+    steps: list[StepResult] = []
     for step, attempt in tries:
         start = time.perf_counter()
         ok, what, remedy = attempt(peer, timeout_s)
         steps.append(StepResult(step, ok, what, remedy, _since(start)))
         if not ok:
-            return AssociationCheck(peer, tuple(steps))
-    return AssociationCheck(peer, (*steps, *_associate(peer, timeout_s)))
+            break
+    return AssociationCheck(peer, tuple(steps))
 
 
 def _since(start: float) -> float:

@@ -15,7 +15,7 @@ from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from edge_retrieve.edge_app.dicom_node.checking import refusal
+from edge_retrieve.edge_app.dicom_node.checking import check_reachable, refusal
 from edge_retrieve.edge_app.dicom_node.contexts import storage_contexts
 from edge_retrieve.edge_app.dicom_node.library import quieten
 from edge_retrieve.edge_app.dicom_node.peers import DicomError, Peer, check_ae_title
@@ -170,6 +170,8 @@ def _associated(
 ) -> Iterator[Association]:
     """Open an association and release it; `DicomError` says why it did not come about."""
     quieten()
+    # What it cannot reach, pynetdicom calls an aborted association.
+    check_reachable(peer, _TIMEOUT_S).require()
     entity = AE(peer.calling)
     entity.acse_timeout = entity.connection_timeout = _TIMEOUT_S
     entity.dimse_timeout = entity.network_timeout = 2 * _TIMEOUT_S
