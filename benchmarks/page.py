@@ -5,7 +5,8 @@
 The server and Chromium run on this machine, and share its processors. The store is filled with made-up cases
 (synthetic) that scatter around twelve phantoms; one given with --store is used as it is, or made there. Every
 visit is a new browser context with an empty cache. A question is a stored study and one region, so that no
-image is encoded; from the click to the first frame painted after the cases are on the page.
+image is encoded, and every region has been asked about once; from the click to the first frame painted after
+the cases are on the page.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ def measure(browser: Any, address: str, runs: int) -> list[Row]:
     page.goto(address)
     page.wait_for_selector("body[data-ready]")
     page.click("#show-list")
+    _ask_every_region(page, address)
     took: list[float] = []
     page.on("response", lambda response: took.append(_took(response)) if _is_query(response) else None)
     for number in range(runs + 1):
@@ -138,6 +140,13 @@ def measure(browser: Any, address: str, runs: int) -> list[Row]:
         _row("from the click to the cases painted", asked),
         _row("of that, the search as the server tells it", served),
     ]
+
+
+def _ask_every_region(page: Any, address: str) -> None:
+    """Have the server open what it opens at the first question about a region."""
+    study = page.request.get(f"{address}api/studies?limit=1").json()["studies"][0]["study"]
+    for region in REGIONS:
+        page.request.post(f"{address}api/query", data={"study": study, "regions": [region.value]})
 
 
 def _is_query(response: Any) -> bool:

@@ -66,13 +66,13 @@ function choose(source, options) {
   return query.choose(source, options);
 }
 
-function onChoose(source, shown, keepMarks) {
+function onChoose(source, shown, asAsked) {
   const isStudy = source.kind === "study";
   fillPresets(presetsOf(queryViewer.image));
   worklist.setCurrent(isStudy ? source.id : null);
   priors.load(shown.patient, isStudy ? source.id : null);
   tabs.show("tab-cases");
-  if (!keepMarks) results.clear("Mark the suspicious region, then search.");
+  if (!asAsked) results.clear("Mark the suspicious region, then search.");
 }
 
 function upload(file) {
@@ -273,7 +273,7 @@ async function start() {
     filters.show();
     query.refresh();
     changed();
-    await Promise.all([describe(), worklist.load(0), question.source && choose(question.source, { keepMarks: true })]);
+    await Promise.all([describe(), worklist.load(0), question.source && choose(question.source, { asAsked: true })]);
   } catch (error) {
     query.forget();
     complain(error);

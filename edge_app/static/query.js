@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { $ } from "./dom.js";
+import { bringBackMarks, keepMarks } from "./marks.js";
 import { GreyImage } from "./pixels.js";
 import { fillReport } from "./report.js";
 import { who } from "./words.js";
@@ -88,6 +89,7 @@ export class Query {
     this.viewer.setBoxes(boxes);
     this.picker.show(question.selected, question.drawn, this.held);
     question.save();
+    if (shown) keepMarks(question);
   }
 
   // The box in hand, or the first place chosen, in parts of the image.
@@ -98,13 +100,10 @@ export class Query {
     return box && [box[0] / width, box[1] / height, box[2] / width, box[3] / height];
   }
 
-  async choose(source, { keepMarks = false, known = null } = {}) {
+  async choose(source, { asAsked = false, known = null } = {}) {
     const { question } = this;
     question.source = source;
-    if (!keepMarks) {
-      question.drawn = [];
-      question.selected.clear();
-    }
+    if (!asAsked) bringBackMarks(question);
     this.held = null;
     try {
       const isStudy = source.kind === "study";
@@ -119,7 +118,7 @@ export class Query {
       this.changed();
       // An upload has its full size, some 20 MB: its picture comes first.
       await this.viewer.load([() => image, ...(isStudy ? [] : [() => GreyImage.fromServer(source)])], shown);
-      this.onChoose(source, shown, keepMarks);
+      this.onChoose(source, shown, asAsked);
     } catch (error) {
       if (question.source !== source) return;
       this.forget();

@@ -120,6 +120,20 @@ def test_a_box_is_drawn_where_the_pointer_is_on_a_turned_and_mirrored_image(room
     assert box == pytest.approx([10, 20, 30, 40], abs=0.5)
 
 
+def test_marks_are_found_again_on_the_way_back_to_a_study(room, page):
+    room.choose(0)
+    room.pick("trachea")
+    room.drag((20, 40), (40, 60))
+    boxes = room.boxes()
+    room.choose(1)
+    page.wait_for_function("document.querySelectorAll('.study')[1].getAttribute('aria-current')")
+    assert room.chosen() == []
+    room.choose(0)
+    page.wait_for_function("document.querySelectorAll('.study')[0].getAttribute('aria-current')")
+    assert room.chosen() == ["trachea", "box 1"]
+    assert room.boxes() == boxes
+
+
 def test_a_reload_keeps_the_question(room, page):
     room.choose(1)
     room.click_at(12, 4)
