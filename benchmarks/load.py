@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import random
+import shutil
 import signal
 import statistics
 import subprocess
@@ -76,7 +77,10 @@ def main() -> None:
         folder = DemoFolder(asked.dir or Path(name), asked.studies)
         folder.path.mkdir(parents=True, exist_ok=True)
         prepare(folder, _quiet)
-        with _server(folder.store) as (address, process):
+        # A copy: what is ingested is no phantom of the demonstration.
+        store = Path(name) / "served"
+        shutil.copytree(folder.store, store)
+        with _server(store) as (address, process):
             document = measure(address, process, folder, asked.clients, asked.seconds)
     document["bounds_hold"] = asked.tiny or (
         document["p99_over_p50"] <= BOUND_P99 and document["memory"]["growth"] <= BOUND_MEMORY

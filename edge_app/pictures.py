@@ -10,8 +10,8 @@ from PIL import Image
 
 from edge_retrieve.edge_app.latest import Latest
 from edge_retrieve.edge_app.metrics import Metrics, Stage
-from edge_retrieve.edge_app.problems import NotFoundError
 from edge_retrieve.edge_app.reading import ReadImage
+from edge_retrieve.edge_app.refusals import NotFoundError
 from edge_retrieve.edge_app.uploads import Upload
 from edge_retrieve.runtime.errors import EdgeRetrieveError, QueryError
 from edge_retrieve.runtime.ingest_loading import PREVIEW_SIDE

@@ -19,6 +19,13 @@ from edge_retrieve.edge_app.access.errors import (
     TooManyAttemptsError,
 )
 from edge_retrieve.edge_app.audit.errors import AuditError
+from edge_retrieve.edge_app.refusals import (
+    ConflictError,
+    HostError,
+    MediaTypeError,
+    NotFoundError,
+    TooLargeError,
+)
 from edge_retrieve.runtime.errors import (
     EdgeRetrieveError,
     MissingExtraError,
@@ -28,29 +35,20 @@ from edge_retrieve.runtime.errors import (
     UnknownStudyError,
 )
 
+__all__ = [
+    "ConflictError",
+    "HostError",
+    "MediaTypeError",
+    "NotFoundError",
+    "TooLargeError",
+    "on_error",
+    "problem",
+    "problem_of",
+]
+
 _SHOWN = 80  # characters of what was sent
 
 _LOG = logging.getLogger("edge_retrieve.edge_app")
-
-
-class NotFoundError(EdgeRetrieveError):
-    """The address names something that is not there, or no longer."""
-
-
-class ConflictError(EdgeRetrieveError):
-    """What is asked contradicts an earlier step."""
-
-
-class MediaTypeError(EdgeRetrieveError):
-    """A request's body is of a kind that is not read."""
-
-
-class TooLargeError(EdgeRetrieveError):
-    """A request is larger than the server accepts."""
-
-
-class HostError(EdgeRetrieveError):
-    """A request is addressed to a name this server does not answer to."""
 
 
 _STATUS: tuple[tuple[type[EdgeRetrieveError], HTTPStatus], ...] = (

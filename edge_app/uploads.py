@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import Generic, TypeVar
 
 from edge_retrieve.edge_app.access.current import LOCAL, current_user
-from edge_retrieve.edge_app.problems import NotFoundError
+from edge_retrieve.edge_app.refusals import NotFoundError
 
 Read = TypeVar("Read")
 

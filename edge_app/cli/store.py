@@ -24,6 +24,9 @@ from edge_retrieve.edge_app.cli.options import (
 )
 from edge_retrieve.edge_app.cli.store_upgrade import upgrade
 from edge_retrieve.edge_app.copies import copy_archive, restore_archive
+from edge_retrieve.edge_app.dicom_node.kept_files import delete_files, kept_files
+from edge_retrieve.edge_app.feedback.database import FeedbackDatabase
+from edge_retrieve.edge_app.feedback.forgetting import forget
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice, load_bundle, read_trust
 from edge_retrieve.runtime.encoder import Encoder
@@ -137,7 +140,10 @@ def delete(
         if not yes:
             click.confirm(f"Delete {len(chosen)} studies for good?", abort=True, err=True)
         with audited(own, Action.DELETE, studies=chosen, required=True):
+            kept = kept_files(opened, chosen)
             opened.delete(chosen)
+            delete_files(kept)
+            forget(FeedbackDatabase(store_path), chosen)
         erased = False
         if not later:
             erased = _erase(opened)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,7 +13,7 @@ from edge_retrieve.runtime.errors import StoreError
 
 FEEDBACK_NAME = "feedback.sqlite"
 
-_VERSION = 1
+_VERSION = 2
 _APPLICATION_ID = 0x45524642  # "ERFB"
 _TIMEOUT_S = 10.0
 # Nothing of a read is changed once it is written: each step is a row of its own.
@@ -49,11 +49,32 @@ CREATE TABLE finals (
   at TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+# Since version 2. No study is named but in the query: a draft's words are kept, not its citations.
+_ACCEPTANCES = """
+CREATE TABLE acceptances (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  acceptance TEXT NOT NULL UNIQUE,
+  query_id TEXT NOT NULL REFERENCES queries,
+  writer TEXT NOT NULL,
+  prompt TEXT NOT NULL,
+  drafted TEXT NOT NULL,
+  report TEXT NOT NULL,
+  observer TEXT NOT NULL,
+  organization TEXT NOT NULL,
+  login TEXT NOT NULL,
+  at TEXT NOT NULL
+);
+"""
 
 
 def now() -> str:
     """Return the time as it is written: UTC, to the second."""
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def local_time(at: str) -> datetime:
+    """Return a time of `now` on the clock of the place, without a zone."""
+    return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone().replace(tzinfo=None)
 
 
 class FeedbackDatabase:
@@ -103,13 +124,9 @@ class FeedbackDatabase:
         with self._translated(), closing(self._open()) as db:
             yield db
 
-    def forget(self, studies: Sequence[str]) -> None:
-        """Delete every verdict on some studies, as of studies that left the store."""
-        if not self._path.exists():
-            return
-        with self.writing() as db:
-            db.execute("PRAGMA secure_delete = ON")
-            db.executemany("DELETE FROM verdicts WHERE study = ?", [(study,) for study in studies])
+    def exists(self) -> bool:
+        """Return whether anything has been written yet."""
+        return self._path.exists()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, timeout=_TIMEOUT_S, isolation_level=None)
@@ -118,7 +135,7 @@ class FeedbackDatabase:
             # What is acknowledged survives a power cut.
             db.execute("PRAGMA synchronous = FULL")
             (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
+            if version < _VERSION:
                 self._create(db)
             elif version > _VERSION:
                 raise StoreError(
@@ -134,8 +151,10 @@ class FeedbackDatabase:
     def _create(self, db: sqlite3.Connection) -> None:
         db.execute("BEGIN IMMEDIATE")
         # Another process may have made the tables while this one waited for the lock.
-        if db.execute("PRAGMA user_version").fetchone() == (0,):
-            for statement in _TABLES.split(";"):
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        missing = "".join((_TABLES, _ACCEPTANCES)[version:])
+        if missing:
+            for statement in missing.split(";"):
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")

@@ -8,10 +8,13 @@ import threading
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_retrieve.edge_app.asking import Question
-from edge_retrieve.edge_app.reading import ReadImage
+
+if TYPE_CHECKING:
+    # Reading needs more than the light installation, where studies are deleted, too.
+    from edge_retrieve.edge_app.reading import ReadImage
 
 _REMEMBERED = 512
 # The upload goes by its pixels; the others are which page of the answer is shown.

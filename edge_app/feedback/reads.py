@@ -16,7 +16,7 @@ from typing import Any
 from edge_retrieve.edge_app.feedback.database import FeedbackDatabase, now
 from edge_retrieve.edge_app.feedback.questions import Asked
 from edge_retrieve.edge_app.feedback.verdicts import note_query
-from edge_retrieve.edge_app.problems import ConflictError, NotFoundError
+from edge_retrieve.edge_app.refusals import ConflictError, NotFoundError
 
 
 @dataclass(frozen=True)

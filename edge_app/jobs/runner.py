@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from edge_retrieve.edge_app.jobs.job import Job, JobKind, JobProblem, JobState
-from edge_retrieve.edge_app.problems import ConflictError, NotFoundError
+from edge_retrieve.edge_app.refusals import ConflictError, NotFoundError
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 
 _LOG = logging.getLogger("edge_retrieve.edge_app")

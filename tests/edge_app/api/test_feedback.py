@@ -112,3 +112,25 @@ def test_the_file_is_its_owners(own, asked):
     give(own, asked)
     path = own.workspace.store.path / "feedback.sqlite"
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_leaves_the_store_leaves_the_feedback(own, asked, studies, run):
+    gone, stays = asked["hits"][0]["study"], asked["hits"][1]["study"]
+    give(own, asked, note="of the deleted")
+    give(own, asked, study=stays)
+    with_it = own.post("/api/query", json={"study": gone, "k": 2}).json()
+    give(own, with_it, study=stays, note="asked with the deleted")
+    reads = [
+        own.post("/api/reads", json={"query": query, "impression": words}).json()["read"]
+        for query, words in (({"study": gone}, "of the deleted"), (QUERY, "of nobody"))
+    ]
+    for read in reads:
+        own.post(f"/api/reads/{read}/reveal")
+    done = run("store", "delete", gone, "--store", own.workspace.store.path, "--yes")
+    assert done.exit_code == 0, done.output
+    assert [line["study"] for line in kept(own)["feedback"]] == [stays]
+    assert [own.get(f"/api/reads/{read}").status_code for read in reads] == [404, 200]
+    assert gone not in own.get(f"/api/reads/{reads[1]}").json()["revealed"]["studies"]
+    held = (own.workspace.store.path / "feedback.sqlite").read_bytes()
+    assert gone.encode() not in held
+    assert b"of the deleted" not in held
