@@ -101,7 +101,7 @@ def file_meta(stream: BinaryIO) -> Header:
 
 
 def _behind_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag.group != 2
+    return bool(tag.group != 2)
 
 
 def sop_class_and_sender(path: Path) -> tuple[str, str]:

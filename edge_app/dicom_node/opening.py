@@ -9,7 +9,7 @@ from edge_retrieve.edge_app.dicom_node.gate import Gate
 from edge_retrieve.edge_app.dicom_node.node import DicomNode
 from edge_retrieve.edge_app.dicom_node.peers import read_ae_titles
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
-from edge_retrieve.edge_app.dicom_node.spool import Spool
+from edge_retrieve.edge_app.dicom_node.spool import INCOMING, Spool
 from edge_retrieve.edge_app.privacy import prepare_ingest
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
@@ -73,6 +73,6 @@ def open_node(
 def has_left_objects(folder: Path) -> bool:
     """Return whether objects wait in a folder of received objects; nothing is made there."""
     try:
-        return (folder / "incoming").is_dir() and bool(Spool(folder).entries())
+        return (folder / INCOMING).is_dir() and bool(Spool(folder).entries())
     except OSError:
         return False

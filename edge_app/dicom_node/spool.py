@@ -16,7 +16,7 @@ from pathlib import Path
 from edge_retrieve.runtime.errors import StoreError
 
 SPOOL_FOLDER = "dicom"  # in the store's folder
-_INCOMING, _OBJECTS, _QUARANTINE, _REPORTS = "incoming", "objects", "quarantine", "reports"
+INCOMING, OBJECTS, _QUARANTINE, _REPORTS = "incoming", "objects", "quarantine", "reports"
 _PART = ".part"
 _REPORT = ".txt"
 
@@ -93,7 +93,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.incoming, self.objects = folder / _INCOMING, folder / _OBJECTS
+        self.incoming, self.objects = folder / INCOMING, folder / OBJECTS
         self.quarantine, self.reports = folder / _QUARANTINE, folder / _REPORTS
         self.arrived = threading.Event()
         """Set when an object was put in by this process."""

@@ -6,10 +6,15 @@ import pytest
 from pydicom import uid
 
 from edge_retrieve.edge_app.dicom_node.gate import OpenGate, RefusedError, StudyReport
+from edge_retrieve.edge_app.dicom_node.pseudonym_gate import PseudonymGate
 from edge_retrieve.edge_app.dicom_node.quarantine import Fault, quarantined
 from edge_retrieve.edge_app.dicom_node.spool import Spool
+from edge_retrieve.edge_app.dicom_node.storing import ObjectStorer
 from edge_retrieve.edge_app.labels import ArchiveLabel, read_label, write_label
+from edge_retrieve.runtime.deid.deidentifier import Deidentifier
+from edge_retrieve.runtime.deid.key import read_or_make_key
 from edge_retrieve.runtime.errors import BackendError, StoreError
+from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
@@ -342,3 +347,68 @@ def test_logs_and_quarantine_hold_no_identifier(worker, spool, make_image, make_
     told = caplog.text + "".join(path.read_text() for path in spool.quarantine.glob("*.json"))
     assert len(quarantined(spool)) == 2
     assert marked not in told
+
+
+def test_deleting_a_study_deletes_the_file_that_was_kept_of_it(
+    run, worker, spool, store, make_image, tmp_path
+):
+    ingested = tmp_path / "archive" / "image.dcm"
+    ingested.parent.mkdir()
+    ingested.write_bytes(make_image(2))
+    first, second = uid.generate_uid(), uid.generate_uid()
+    spool.put([make_image(1, study=first)])
+    spool.put([make_image(3, study=second)])
+    worker.drain()
+    ingest(store, worker._storer._encoder, [ingested])
+    others = [summary.study for summary in store.studies() if summary.study not in (first, second)]
+    done = run("store", "delete", first, *others, "--yes", "--later", "--store", store.path)
+    assert done.exit_code == 0, done.output
+    left = [path for path in spool.objects.rglob("*") if path.is_file()]
+    assert left == [source_of(store)], "that of the study that is left"
+    assert ingested.exists(), "not ours to delete"
+
+
+class TestDeidentified:
+    """A store of pseudonyms: what names a patient passes through, and is not kept."""
+
+    @pytest.fixture
+    def deidentifier(self, tmp_path):
+        return Deidentifier(read_or_make_key(tmp_path / "key"))
+
+    @pytest.fixture
+    def worker(self, make_worker, deidentifier):
+        return make_worker(PseudonymGate(deidentifier), deidentifier=deidentifier)
+
+    def test_nothing_of_an_image_or_a_report_names_the_patient(
+        self, worker, deidentifier, spool, store, make_image, make_report, everything_below
+    ):
+        study, marked = uid.generate_uid(), "Quixotefield"
+        names = {"patient": marked, "study": study}
+        spool.put([make_image(1, **names)])
+        said = f"Comparison with the earlier image of {marked}. The lungs are clear."
+        spool.put([make_report(study, said, PatientName=f"{marked}^Anna")])
+        worker.drain()
+        assert quarantined(spool) == ()
+        record = store.study(deidentifier.uid(study))
+        assert "The lungs are clear." in record.report
+        written = everything_below(spool.folder) + record.report.encode()
+        assert marked.encode() not in written
+        assert study.encode() not in written
+
+    def test_nothing_is_left_after_a_crash_between_commit_and_clean_up(
+        self, worker, spool, store, make_image, everything_below, monkeypatch
+    ):
+        def end_here(*arguments):
+            raise KeyboardInterrupt
+
+        entry = spool.put([make_image(1, patient="MARKED4711")])
+        monkeypatch.setattr(ObjectStorer, "_finish", end_here)
+        with pytest.raises(KeyboardInterrupt):
+            worker.drain()
+        monkeypatch.undo()
+        assert store.count() == 1, "the commit stands"
+        assert b"MARKED4711" in everything_below(spool.objects)
+        assert spool.entries() == [entry.tried(1)]
+        worker.drain()
+        assert store.count() == 1
+        assert b"MARKED4711" not in everything_below(spool.folder)
