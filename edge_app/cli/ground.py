@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+from PIL import Image
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.evaluating import model_encoder
 from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
 from edge_retrieve.edge_app.wire import Json, box_edges
+from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import QueryError
-from edge_retrieve.runtime.grounding.overlay import overlay_png
+from edge_retrieve.runtime.grounding.overlay import Correspondence, correspondences, overlay_png, pair_png
 from edge_retrieve.runtime.grounding.report import GroundedSentence, Grounding, ground_text
 from edge_retrieve.runtime.preprocess import load_radiograph
+from edge_retrieve.runtime.preprocess.types import FloatImage
+from edge_retrieve.runtime.store import Store
 
 
 @click.command()
@@ -29,10 +35,22 @@ from edge_retrieve.runtime.preprocess import load_radiograph
     help="A report, in place of --text.",
 )
 @click.option(
+    "--beside",
+    metavar="IMAGE|STUDY",
+    help="A second image, or a study of --store, to look at for the same text, region by region.",
+)
+@click.option(
+    "--store",
+    "store_path",
+    metavar="D",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the case store that holds the study.",
+)
+@click.option(
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write the image with maps and boxes (PNG), and the maps (JSON), here.",
+    help="Write pictures with maps and boxes (PNG), and the maps (JSON), here.",
 )
 @bundle_option
 @setting_options(*MODEL_SETTINGS)
@@ -41,6 +59,8 @@ def ground(
     image: Path,
     text: str | None,
     report_path: Path | None,
+    beside: str | None,
+    store_path: Path | None,
     out: Path | None,
     bundle_path: Path | None,
     as_json: bool,
@@ -51,16 +71,35 @@ def ground(
     A sentence that denies a finding, or speaks of none, is nowhere.
     """
     words = _words(text, report_path)
-    radiograph = load_radiograph(image)
+    pixels = [load_radiograph(image).pixels]
+    if beside is not None:
+        pixels.append(_second(beside, store_path))
     with model_encoder(bundle_path, **model) as encoder:
-        grounding = ground_text(encoder, encoder.encode_image(radiograph.pixels), words)
+        encodings = [encoder.encode_image(each) for each in pixels]
+        groundings = [ground_text(encoder, encoding, words) for encoding in encodings]
+    document = grounding_json(groundings[0])
+    pairs: tuple[Correspondence, ...] = ()
+    if beside is not None:
+        pairs = correspondences(_shown_regions(groundings[0]), encodings[0].boxes, encodings[1].boxes)
+        document["beside"] = grounding_json(groundings[1])
+        document["correspondences"] = [
+            {"region": pair.region.value, "first": box_edges(pair.first), "second": box_edges(pair.second)}
+            for pair in pairs
+        ]
     if out is not None:
-        _write(out, image.stem, overlay_png(radiograph.pixels, grounding), grounding)
+        _write(out / f"{image.stem}.png", overlay_png(pixels[0], groundings[0]))
+        maps = json.dumps(grounding_json(groundings[0], maps=True)) + "\n"
+        _write(out / f"{image.stem}.json", maps.encode())
+        if beside is not None:
+            _write(out / f"{image.stem}-beside.png", pair_png(pixels[0], pixels[1], pairs))
     if as_json:
-        print_json(grounding_json(grounding))
+        print_json(document)
         return
-    for sentence in grounding.sentences:
-        answers().print(_line(sentence), soft_wrap=True)
+    for n, grounding in enumerate(groundings):
+        if n:
+            answers().print(f"{beside}:", soft_wrap=True)
+        for sentence in grounding.sentences:
+            answers().print(_line(sentence), soft_wrap=True)
 
 
 def grounding_json(grounding: Grounding, *, maps: bool = False) -> Json:
@@ -124,17 +163,36 @@ def _line(sentence: GroundedSentence) -> str:
     return f"{sentence.text} [{boxes}; {where}]"
 
 
-def _write(folder: Path, name: str, picture: bytes, grounding: Grounding) -> None:
-    paths = folder / f"{name}.png", folder / f"{name}.json"
+def _second(beside: str, store_path: Path | None) -> FloatImage:
+    """Return the pixels of a file, or of a study's picture."""
+    if Path(beside).is_file():
+        return load_radiograph(Path(beside)).pixels
+    if store_path is None:
+        raise QueryError(
+            f"'{beside}' is no file", where="--beside", remedy="Give an image file, or a study and --store"
+        )
+    with Store.open(store_path) as store, Image.open(io.BytesIO(store.preview(beside))) as picture:
+        grey = np.asarray(picture.convert("L"), dtype=np.float32)
+    return np.asarray(grey / np.float32(255.0), dtype=np.float32)
+
+
+def _shown_regions(grounding: Grounding) -> tuple[Region, ...]:
+    """Return the regions that the sentences which are seen name, or else lie in."""
+    found: dict[Region, None] = {}
+    for sentence in grounding.seen:
+        named = sentence.regions or tuple(each.region for each in sentence.attribution[:1])
+        found.update(dict.fromkeys(named))
+    return tuple(found)
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        paths[0].write_bytes(picture)
-        paths[1].write_text(json.dumps(grounding_json(grounding, maps=True)) + "\n", encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     except OSError as error:
         raise QueryError(
             f"the grounding cannot be written ({error.strerror})",
-            where=str(folder),
+            where=str(path.parent),
             remedy="Name a folder that can be written to",
         ) from error
-    for path in paths:
-        say(f"Written: {path}")
+    say(f"Written: {path}")

@@ -6,6 +6,8 @@ import json
 import pytest
 from PIL import Image
 
+from edge_retrieve.runtime.anatomy import Region
+
 
 @pytest.fixture
 def ground(run, toy, query_image):
@@ -42,12 +44,34 @@ def test_a_report_is_read_from_a_file_and_written_as_picture_and_maps(ground, tm
     assert second["map"] is None
 
 
+def test_a_hit_is_looked_at_beside_the_query(ground, run, toy, store_path, query_image, tmp_path):
+    text = ("--text", "small nodule")  # which the toy model sees, in one place
+    listed = run(
+        *("query", query_image, "--store", store_path, "--json", "--region", "right upper lung zone"),
+        *("--bundle", toy.bundle.path, "--allow-unsigned"),
+    )
+    study = json.loads(listed.stdout)["hits"][0]["study"]
+    result = ground(*text, "--beside", study, "--store", store_path, "--out", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [each["text"] for each in told["beside"]["sentences"]] == [text[1]]
+    assert told["sentences"][0]["ground"] == "seen"
+    (pair,) = told["correspondences"]
+    box = list(toy.region_box(Region("right upper lung zone")).as_tuple())
+    assert pair == {"region": "right upper lung zone", "first": box, "second": box}
+    both = Image.open(tmp_path / f"{query_image.stem}-beside.png")
+    assert both.size == (told["width"] + told["beside"]["width"], told["height"])
+    again = ground(*text, "--beside", query_image)
+    assert again.stdout.splitlines()[0] == again.stdout.splitlines()[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ((), "Give --text or --report"),
         (("--text", "a", "--report", "b"), "Give --text or --report"),
         (("--text", "  "), "Write a phrase or a report"),
+        (("--text", "a", "--beside", "nobody"), "or a study and --store"),
         (("--report", "/nowhere/report.txt"), "Give a text file"),
     ],
 )
