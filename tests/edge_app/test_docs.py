@@ -83,6 +83,7 @@ def test_the_settings_table_is_the_one_of_the_code():
 
 def test_every_address_is_documented(workspace):
     from edge_retrieve.edge_app.api import create_app
+    from edge_retrieve.edge_app.api.routers import addresses as all_addresses
 
     text = (DOCS / "http-api.md").read_text()
     described = create_app(workspace).openapi()["paths"]
@@ -90,3 +91,7 @@ def test_every_address_is_documented(workspace):
     assert "POST /api/query" in addresses
     missing = sorted(address for address in addresses if f"`{address}`" not in text)
     assert not missing
+    served = addresses | {f"{method} {path.replace(':path', '')}" for method, path in all_addresses()}
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    told = {each for row in rows for each in re.findall(r"`((?:GET|POST|DELETE) /[^`]*)`", row)}
+    assert told <= served, "documented, and not there"
