@@ -59,8 +59,8 @@ def test_a_hit_is_looked_at_beside_the_query(ground, run, toy, store_path, query
     (pair,) = told["correspondences"]
     box = list(toy.region_box(Region("right upper lung zone")).as_tuple())
     assert pair == {"region": "right upper lung zone", "first": box, "second": box}
-    both = Image.open(tmp_path / f"{query_image.stem}-beside.png")
-    assert both.size == (told["width"] + told["beside"]["width"], told["height"])
+    with Image.open(tmp_path / f"{query_image.stem}-beside.png") as both:
+        assert both.size == (told["width"] + told["beside"]["width"], told["height"])
     again = ground(*text, "--beside", query_image)
     assert again.stdout.splitlines()[0] == again.stdout.splitlines()[2]
 
