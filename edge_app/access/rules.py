@@ -71,6 +71,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/api/ground"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/explain"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/draft"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
+    ("POST", "/api/drafts/accept"): Rule(Permission.READ, Action.ACCEPT, of_patients=True),
+    ("GET", "/api/drafts/accepted"): Rule(Permission.READ, Action.VIEW, of_patients=True),
     # What readers say of hits, and what they note before they see them.
     ("POST", "/api/feedback"): Rule(Permission.READ, Action.NOTE),
     ("GET", "/api/feedback"): Rule(Permission.READ, of_patients=True),

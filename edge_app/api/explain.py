@@ -48,7 +48,7 @@ async def explain(request: Request, use: Use) -> Json:
     ready = make_ready(use, await json_body(request))
     evidence = await use.turns.run(partial(_gathered, use, ready))
     draft = TemplateWriter().write(evidence)
-    return {"evidence": evidence_json(evidence), "draft": draft_json(draft)}
+    return {"evidence": evidence_json(evidence), "draft": _noted(use, ready, draft)}
 
 
 @router.post(
@@ -66,7 +66,7 @@ async def draft(request: Request, use: Use) -> StreamingResponse:
     evidence = await use.turns.run(partial(_gathered, use, ready))
     drain: Drain | None = getattr(request.app.state, "drain", None)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    events = _events(use, evidence, drain)
+    events = _events(use, ready, evidence, drain)
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
@@ -92,10 +92,16 @@ def _gathered(use: Services, ready: Ready) -> Evidence:
     return found
 
 
-async def _events(use: Services, evidence: Evidence, drain: Drain | None) -> AsyncIterator[str]:
+def _noted(use: Services, ready: Ready, draft: Draft) -> Json:
+    """Return a draft with the name that it can be accepted by."""
+    drafted = use.drafts.note(ready.asked, ready.question.study or "", draft)
+    return {"draft": drafted.name, "query_id": ready.asked.query_id, **draft_json(draft)}
+
+
+async def _events(use: Services, ready: Ready, evidence: Evidence, drain: Drain | None) -> AsyncIterator[str]:
     endpoint = use.settings.endpoint()
     if endpoint is None:
-        yield _event("draft", draft_json(TemplateWriter().write(evidence)))
+        yield _event("draft", _noted(use, ready, TemplateWriter().write(evidence)))
         return
     pieces: SimpleQueue[str | Draft | EdgeRetrieveError] = SimpleQueue()
     stopped = Event()
@@ -119,7 +125,7 @@ async def _events(use: Services, evidence: Evidence, drain: Drain | None) -> Asy
                 if isinstance(piece, str):
                     yield _event("text", {"text": piece})
                 elif isinstance(piece, Draft):
-                    yield _event("draft", draft_json(piece))
+                    yield _event("draft", _noted(use, ready, piece))
                     return
                 else:
                     yield _event("error", {"detail": str(piece)})

@@ -19,7 +19,9 @@ from edge_retrieve.edge_app.api.bodies import json_body
 from edge_retrieve.edge_app.api.query import Ready, make_ready
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
 from edge_retrieve.edge_app.api.services import Services, Use
-from edge_retrieve.edge_app.asking import Question
+from edge_retrieve.edge_app.asking import LONGEST_NAME, Question
+from edge_retrieve.edge_app.feedback import Accepted
+from edge_retrieve.edge_app.feedback.database import local_time
 from edge_retrieve.edge_app.fields import check_names, text
 from edge_retrieve.edge_app.outputs.asked import source_of_study, source_of_upload
 from edge_retrieve.edge_app.outputs.cases import case_names
@@ -32,6 +34,7 @@ from edge_retrieve.edge_app.outputs.content import (
 from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.outputs.origin import origin_of
 from edge_retrieve.edge_app.outputs.source import SourceImage
+from edge_retrieve.edge_app.refusals import ConflictError
 from edge_retrieve.runtime.errors import MissingExtraError, QueryError
 
 _LONGEST_NAME = 64
@@ -40,6 +43,7 @@ _SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
         "query": QUERY_SCHEMA,
+        "acceptance": {"anyOf": [{"type": "string", "maxLength": LONGEST_NAME}, {"type": "null"}]},
         "accepted_by": {
             "anyOf": [
                 {
@@ -112,7 +116,7 @@ class _Wanted:
 
 
 def _wanted(request: Request, use: Services, document: object) -> _Wanted:
-    asked = check_names(document, {"query", "accepted_by"}, "request body")
+    asked = check_names(document, {"query", "accepted_by", "acceptance"}, "request body")
     now = datetime.now()
     acceptance = _acceptance(asked.get("accepted_by"), now)
     if acceptance is not None and request.headers.get("authorization"):
@@ -121,7 +125,26 @@ def _wanted(request: Request, use: Services, document: object) -> _Wanted:
             where="accepted_by",
             remedy="Leave it out, or log in: a person answers for a result",
         )
-    return _Wanted(make_ready(use, asked.get("query")), now, acceptance)
+    ready = make_ready(use, asked.get("query"))
+    kept = text(asked, "acceptance", LONGEST_NAME)
+    if kept:
+        if acceptance is not None:
+            raise QueryError(
+                "a result is accepted once", where="acceptance, accepted_by", remedy="Leave one of them out"
+            )
+        acceptance = _kept_acceptance(use.acceptances.get(kept), ready)
+    return _Wanted(ready, now, acceptance)
+
+
+def _kept_acceptance(kept: Accepted, ready: Ready) -> Acceptance:
+    """Return the acceptance of a draft, which belongs to its query alone."""
+    if kept.asked.query_id != ready.asked.query_id:
+        raise ConflictError(
+            "the draft was accepted for another query",
+            where=f"acceptance {kept.acceptance}",
+            remedy="Ask the query that it was drafted for, or accept a draft of this one",
+        )
+    return Acceptance(kept.observer, kept.organization, local_time(kept.at), kept.words.report, kept.login)
 
 
 def _acceptance(document: object, now: datetime) -> Acceptance | None:

@@ -9,8 +9,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from edge_retrieve.edge_app.drafting import Drafts
 from edge_retrieve.edge_app.encodings import Encodings
-from edge_retrieve.edge_app.feedback import FeedbackDatabase, Questions, Reads, Verdicts
+from edge_retrieve.edge_app.feedback import Acceptances, FeedbackDatabase, Questions, Reads, Verdicts
 from edge_retrieve.edge_app.jobs import Jobs
 from edge_retrieve.edge_app.jobs.work import Folders
 from edge_retrieve.edge_app.metrics import Metrics
@@ -40,6 +41,8 @@ class Services:
     questions : Questions
     verdicts : Verdicts
     reads : Reads
+    drafts : Drafts
+    acceptances : Acceptances
     jobs : Jobs
     folders : Folders
         Where jobs may read and write.
@@ -56,6 +59,8 @@ class Services:
     questions: Questions
     verdicts: Verdicts
     reads: Reads
+    drafts: Drafts
+    acceptances: Acceptances
     jobs: Jobs
     folders: Folders
     metrics: Metrics
@@ -78,6 +83,8 @@ class Services:
             questions=Questions(),
             verdicts=Verdicts(feedback),
             reads=Reads(feedback),
+            drafts=Drafts(),
+            acceptances=Acceptances(feedback),
             jobs=jobs,
             folders=Folders(listed, Path(settings.backup_folder) if settings.backup_folder else None),
             metrics=metrics,

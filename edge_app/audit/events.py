@@ -16,6 +16,7 @@ class Action(str, Enum):
     SEARCH = "search"
     UPLOAD = "upload image"
     NOTE = "give feedback"
+    ACCEPT = "accept draft"
     IDENTIFY = "see identity"
     INGEST = "ingest"
     EXPORT = "export"

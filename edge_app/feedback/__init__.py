@@ -1,5 +1,6 @@
-"""What readers thought: verdicts on hits, and impressions noted before and after the hits were shown."""
+"""What readers thought: verdicts on hits, impressions before and after the hits, drafts they accepted."""
 
+from edge_retrieve.edge_app.feedback.acceptances import Acceptances, Accepted, Words
 from edge_retrieve.edge_app.feedback.database import FEEDBACK_NAME, FeedbackDatabase
 from edge_retrieve.edge_app.feedback.questions import Asked, Questions
 from edge_retrieve.edge_app.feedback.reads import Final, Impression, Read, Reads, Revealed
@@ -7,6 +8,8 @@ from edge_retrieve.edge_app.feedback.verdicts import NewVerdict, Verdict, Verdic
 
 __all__ = [
     "FEEDBACK_NAME",
+    "Acceptances",
+    "Accepted",
     "Asked",
     "FeedbackDatabase",
     "Final",
@@ -19,4 +22,5 @@ __all__ = [
     "Verdict",
     "VerdictKind",
     "Verdicts",
+    "Words",
 ]
