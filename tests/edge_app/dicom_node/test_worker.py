@@ -1,23 +1,14 @@
-import logging
-import shutil
 from pathlib import Path
 
 import pytest
 from pydicom import uid
 
-from edge_retrieve.edge_app.dicom_node.gate import OpenGate, RefusedError, StudyReport
-from edge_retrieve.edge_app.dicom_node.pseudonym_gate import PseudonymGate
 from edge_retrieve.edge_app.dicom_node.quarantine import Fault, quarantined
 from edge_retrieve.edge_app.dicom_node.spool import Spool
-from edge_retrieve.edge_app.dicom_node.storing import ObjectStorer
 from edge_retrieve.edge_app.labels import ArchiveLabel, read_label, write_label
-from edge_retrieve.runtime.deid.deidentifier import Deidentifier
-from edge_retrieve.runtime.deid.key import read_or_make_key
-from edge_retrieve.runtime.errors import BackendError, StoreError
 from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.retriever import Retriever
-from edge_retrieve.runtime.store import Store
 
 NODULE = "There is a nodule in the right upper lung zone."
 
@@ -176,38 +167,6 @@ def test_a_truncated_structured_report_is_no_reason_to_stop(worker, spool, store
     assert spool.entries() == []
 
 
-class Renaming(OpenGate):
-    """A gate that writes another patient and study into what it lets pass."""
-
-    def __init__(self, study):
-        self.study = study
-
-    def image(self, received, kept):
-        data = received.read_bytes()
-        if b"Doe^SECRET" in data:
-            raise RefusedError("the patient asked not to be kept")
-        kept.write_bytes(data.replace(b"Doe^P1", b"Roe^XX"))
-
-    def report(self, report):
-        return StudyReport(self.study, report.text.replace("Mary", "***"))
-
-
-def test_everything_passes_the_gate(make_worker, spool, store, make_image, make_report, everything_below):
-    study = uid.generate_uid()
-    worker = make_worker(Renaming(study))
-    spool.put([make_image(1, study=study)], report="Mary has clear lungs.")
-    spool.put([make_image(2, patient="SECRET")])
-    spool.put([make_report("1.2.3", "Mary has a nodule in the right upper lung zone.")])
-    worker.drain()
-    (held,) = quarantined(spool)
-    assert (held.fault, held.reason) == (Fault.REFUSED, "the patient asked not to be kept.")
-    assert store.study(study).report == "FINDINGS: *** has a nodule in the right upper lung zone."
-    kept = everything_below(spool.objects) + everything_below(spool.reports)
-    assert b"Roe^XX" in kept
-    assert b"Doe" not in kept
-    assert b"Mary" not in kept
-
-
 def test_a_synthetic_archive_is_none_any_more(worker, spool, store, make_image):
     write_label(store.path, ArchiveLabel("demo", synthetic=True))
     spool.put([make_image(1)[:700]])
@@ -218,116 +177,6 @@ def test_a_synthetic_archive_is_none_any_more(worker, spool, store, make_image):
     assert not read_label(store.path).synthetic
 
 
-@pytest.mark.parametrize("error", [StoreError("the disk is full"), BackendError("the engine failed")])
-def test_failures_of_the_machine_are_tried_again(worker, spool, store, make_image, monkeypatch, error):
-    real, calls = Store.add, []
-
-    def add(self, images, reports):
-        calls.append(len(images))
-        if len(calls) < 4:
-            raise error
-        real(self, images, reports)
-
-    monkeypatch.setattr(Store, "add", add)
-    monkeypatch.setattr("edge_retrieve.edge_app.dicom_node.worker._LONGEST_PAUSE_S", 0.0)
-    for seed in range(3):
-        spool.put([make_image(seed)])
-    worker.drain()
-    assert store.count() == 3
-    assert quarantined(spool) == ()
-    assert spool.entries() == []
-    assert calls[0] == 3, "a batch at first"
-    assert set(calls[1:]) == {1}, "one by one after it failed"
-    assert worker.status.failing == ""
-
-
-def test_while_it_fails_the_reason_is_told_without_identifiers(
-    worker, spool, make_image, monkeypatch, caplog
-):
-    def add(self, images, reports):
-        raise StoreError(f"there is no room for '{images[0].patient}'")
-
-    monkeypatch.setattr(Store, "add", add)
-    spool.put([make_image(1, patient="MARKED4711")])
-    with caplog.at_level(logging.DEBUG):
-        worker.drain()
-    (entry,) = spool.entries()
-    assert entry.attempts == 0, "it was not the object's fault"
-    assert worker.status.failing == "StoreError: there is no room for ..."
-    assert "no room" in caplog.text
-    assert "MARKED4711" not in caplog.text
-
-
-def test_an_object_that_alone_fails_again_and_again_goes_into_quarantine(
-    worker, spool, store, make_image, monkeypatch
-):
-    real = Store.add
-
-    def add(self, images, reports):
-        if any(image.patient == "POISON" for image in images):
-            raise RuntimeError("nobody foresaw this")
-        real(self, images, reports)
-
-    monkeypatch.setattr(Store, "add", add)
-    monkeypatch.setattr("edge_retrieve.edge_app.dicom_node.worker._LONGEST_PAUSE_S", 0.0)
-    spool.put([make_image(1)])
-    poison = spool.put([make_image(2, patient="POISON")])
-    spool.put([make_image(3)])
-    worker.drain()
-    (held,) = quarantined(spool)
-    assert (held.id, held.fault, held.reason) == (poison.id, Fault.FAILED, "RuntimeError")
-    assert store.count() == 2
-
-
-def test_where_nothing_can_be_stored_nothing_goes_into_quarantine(worker, spool, make_image, monkeypatch):
-    calls = []
-
-    def add(self, images, reports):
-        calls.append(1)
-        if len(calls) > 20:
-            worker._spool.incoming.rename(worker._spool.folder / "away")  # ends the loop
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(Store, "add", add)
-    monkeypatch.setattr("edge_retrieve.edge_app.dicom_node.worker._LONGEST_PAUSE_S", 0.0)
-    spool.put([make_image(1)])
-    with pytest.raises(FileNotFoundError):
-        worker.drain()
-    assert len(calls) > 20
-    assert quarantined(spool) == ()
-
-
-def test_an_object_that_ends_the_process_is_tried_alone_and_then_set_aside(worker, spool, store, make_image):
-    """Its attempts are on disk: this is what a process finds that starts after the third crash."""
-    suspect = spool.put([make_image(1)])
-    for _ in range(2):
-        suspect = spool.begin(suspect)
-    spool.put([make_image(2)])
-    assert [entry.id for entry in worker._due()] == [suspect.id]
-    suspect = spool.begin(suspect)
-    worker.drain()
-    (held,) = quarantined(spool)
-    assert (held.id, held.fault, held.attempts) == (suspect.id, Fault.FAILED, 3)
-    assert "ended" in held.reason
-    assert store.count() == 1
-
-
-def test_after_a_crash_between_commit_and_clean_up_nothing_changes(
-    make_worker, spool, store, make_image, tmp_path
-):
-    entry = spool.put([make_image(1)])
-    copy = shutil.copy2(entry.path, tmp_path / "copy")
-    make_worker().drain()
-    # The commit stands; the object is still in the spool, its attempt counted.
-    shutil.copy2(copy, entry.tried(1).path)
-    again = make_worker()
-    again.drain()
-    assert store.count() == 1
-    assert spool.entries() == []
-    assert source_of(store).is_file()
-    assert len([path for path in spool.objects.rglob("*") if path.is_file()]) == 1
-
-
 def test_the_thread_takes_what_another_process_puts_in(worker, spool, store, make_image, wait_for):
     worker.start()
     try:
@@ -335,18 +184,6 @@ def test_the_thread_takes_what_another_process_puts_in(worker, spool, store, mak
         wait_for(lambda: store.count() == 1)
     finally:
         worker.stop()
-
-
-def test_logs_and_quarantine_hold_no_identifier(worker, spool, make_image, make_report, caplog):
-    marked = "MARKED4711"
-    with caplog.at_level(logging.DEBUG):
-        spool.put([make_image(1, patient=marked)])
-        spool.put([make_image(2, patient=marked, BodyPartExamined="HAND")])
-        spool.put([make_image(3, patient=marked)[:900]])
-        worker.drain()
-    told = caplog.text + "".join(path.read_text() for path in spool.quarantine.glob("*.json"))
-    assert len(quarantined(spool)) == 2
-    assert marked not in told
 
 
 def test_deleting_a_study_deletes_the_file_that_was_kept_of_it(
@@ -366,49 +203,3 @@ def test_deleting_a_study_deletes_the_file_that_was_kept_of_it(
     left = [path for path in spool.objects.rglob("*") if path.is_file()]
     assert left == [source_of(store)], "that of the study that is left"
     assert ingested.exists(), "not ours to delete"
-
-
-class TestDeidentified:
-    """A store of pseudonyms: what names a patient passes through, and is not kept."""
-
-    @pytest.fixture
-    def deidentifier(self, tmp_path):
-        return Deidentifier(read_or_make_key(tmp_path / "key"))
-
-    @pytest.fixture
-    def worker(self, make_worker, deidentifier):
-        return make_worker(PseudonymGate(deidentifier), deidentifier=deidentifier)
-
-    def test_nothing_of_an_image_or_a_report_names_the_patient(
-        self, worker, deidentifier, spool, store, make_image, make_report, everything_below
-    ):
-        study, marked = uid.generate_uid(), "Quixotefield"
-        names = {"patient": marked, "study": study}
-        spool.put([make_image(1, **names)])
-        said = f"Comparison with the earlier image of {marked}. The lungs are clear."
-        spool.put([make_report(study, said, PatientName=f"{marked}^Anna")])
-        worker.drain()
-        assert quarantined(spool) == ()
-        record = store.study(deidentifier.uid(study))
-        assert "The lungs are clear." in record.report
-        written = everything_below(spool.folder) + record.report.encode()
-        assert marked.encode() not in written
-        assert study.encode() not in written
-
-    def test_nothing_is_left_after_a_crash_between_commit_and_clean_up(
-        self, worker, spool, store, make_image, everything_below, monkeypatch
-    ):
-        def end_here(*arguments):
-            raise KeyboardInterrupt
-
-        entry = spool.put([make_image(1, patient="MARKED4711")])
-        monkeypatch.setattr(ObjectStorer, "_finish", end_here)
-        with pytest.raises(KeyboardInterrupt):
-            worker.drain()
-        monkeypatch.undo()
-        assert store.count() == 1, "the commit stands"
-        assert b"MARKED4711" in everything_below(spool.objects)
-        assert spool.entries() == [entry.tried(1)]
-        worker.drain()
-        assert store.count() == 1
-        assert b"MARKED4711" not in everything_below(spool.folder)
