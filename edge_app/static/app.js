@@ -263,6 +263,7 @@ async function describe() {
 async function start() {
   setTool("mark");
   listen();
+  const around = Promise.all([describe(), worklist.load(0)]).catch(complain);
   try {
     const [{ regions }, { findings }] = await Promise.all([api.regions(), api.findings()]);
     picker.fill(regions);
@@ -273,11 +274,12 @@ async function start() {
     filters.show();
     query.refresh();
     changed();
-    await Promise.all([describe(), worklist.load(0), question.source && choose(question.source, { asAsked: true })]);
+    if (question.source) await choose(question.source, { asAsked: true });
   } catch (error) {
     query.forget();
     complain(error);
   }
+  await around;
   document.body.dataset.ready = "true";
 }
 
