@@ -29,7 +29,7 @@ class Aim:
         None for the whole.
     weight : float
     box : Box or None
-        Drawn by a person; it is what is looked at, in the region it falls into.
+        Drawn by a person, as far as it is on the image; it is what is looked at, in the region it falls into.
     """
 
     region: Region | None
@@ -61,31 +61,33 @@ def aims_of(query: Query, encoding: ImageEncoding | None) -> tuple[Aim, ...]:
         named.setdefault(region_named(name), weight)
     drawn = []
     for box, weight in zip(query.boxes, weights[len(query.regions) :], strict=True):
-        regions = _regions_of(box, _checked(box, encoding))
-        drawn += [Aim(region, weight / len(regions), box) for region in regions]
+        inside, seen = _inside(box, encoding)
+        regions = _regions_of(inside, seen)
+        drawn += [Aim(region, weight / len(regions), inside) for region in regions]
     held = {aim.region for aim in drawn}
     aims = [Aim(region, weight) for region, weight in named.items() if region not in held]
     return (*aims, *drawn) or (Aim(None),)
 
 
-def _checked(box: Box, encoding: ImageEncoding | None) -> ImageEncoding:
+def _inside(box: Box, encoding: ImageEncoding | None) -> tuple[Box, ImageEncoding]:
+    """Return the part of a drawn box that shows something of the image, and the image."""
     if encoding is None:
         raise QueryError("a box needs an image", remedy="Give an image, or name a region instead")
     if not all(np.isfinite(box.as_tuple())) or box.area <= 0:
         raise QueryError(
             f"the box {_words(box)} has no area", remedy="Give x1,y1,x2,y2 with x1 < x2 and y1 < y2"
         )
-    if box.clipped(encoding.width, encoding.height).area <= 0:
+    inside = box.clipped(encoding.width, encoding.height)
+    if inside.area <= 0:
         raise QueryError(
             f"the box {_words(box)} lies outside the image ({encoding.width} x {encoding.height} pixels)",
             remedy="Give pixels of the image as displayed",
         )
-    return encoding
+    return inside, encoding
 
 
-def _regions_of(box: Box, encoding: ImageEncoding) -> Sequence[Region]:
+def _regions_of(inside: Box, encoding: ImageEncoding) -> Sequence[Region]:
     """Return the regions a drawn box falls into, best first."""
-    inside = box.clipped(encoding.width, encoding.height)
     overlaps = {
         region: (inside.iou(seen), inside.intersect(seen).area / inside.area)
         for region, seen in zip(REGIONS, encoding.boxes, strict=True)
@@ -94,7 +96,7 @@ def _regions_of(box: Box, encoding: ImageEncoding) -> Sequence[Region]:
     found = holding or {region: iou for region, (iou, _) in overlaps.items() if iou > 0}
     if not found:
         raise QueryError(
-            f"the box {_words(box)} falls into none of the regions seen on the image",
+            f"the box {_words(inside)} falls into none of the regions seen on the image",
             remedy="Draw it over the chest, or name a region",
         )
     best = max(found.values())

@@ -51,6 +51,14 @@ def test_regions_that_hold_a_box_about_equally_share_its_weight():
     assert {aim.box for aim in aims} == {box}
 
 
+@pytest.mark.parametrize("far", [100.5, 1e9, 1e308])
+def test_of_a_box_that_overhangs_the_image_only_what_is_on_it_counts(far):
+    drawn, on_it = Box(-far, -far, 20, 20), Box(0, 0, 20, 20)
+    assert aims_of(Query(boxes=(drawn,)), LUNG_AND_ZONE) == (Aim(ZONE, 1.0, on_it),)
+    whole = Box(-far, -far, far, far)
+    assert {aim.box for aim in aims_of(Query(boxes=(whole,)), LUNG_AND_ZONE)} == {Box(0, 0, 100, 100)}
+
+
 edge = st.floats(0, 99)  # so that a pixel more still reaches into the image
 
 
