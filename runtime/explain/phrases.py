@@ -61,6 +61,10 @@ def sentence(phrase: str) -> str:
     return phrase[0].upper() + phrase[1:] + "."
 
 
+PATTERNS = (*_PHRASES.values(), _IN_REGION, _FLATTENED)
+"""The phrases before finding, side and region are filled in."""
+
+
 @lru_cache(maxsize=2000)
 def statement_regions(finding: Finding, region: Region | None) -> frozenset[Region]:
     """Return the regions that the phrase for a finding in a region speaks of.

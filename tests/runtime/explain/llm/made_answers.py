@@ -126,6 +126,14 @@ def bad():
         "Nodule in the right upper lung zone consistent with cancer.",
     ):  # fmt: skip
         wrong("invented words", text)
+    for text, cases in (
+        ("Right upper lobe tumor.", NODULE), ("Right upper lobe neoplasm.", NODULE),
+        ("Left hydropneumothorax.", PNEUMOTHORAX), ("Left ventricular enlargement.", HEART),
+        ("Borderline cardiomegaly.", HEART), ("Cardiac hypertrophy.", HEART),
+        ("Borderline heart size.", HEART), ("Possible left hemothorax.", EFFUSION),
+        ("Possible left parapneumonic effusion.", EFFUSION),
+    ):  # fmt: skip
+        wrong("more than the finding", text, cases)
     for text in (
         "A 12 mm nodule in the right upper lung zone.", "Large nodule in the right upper lung zone.",
         "New nodule in the right upper lung zone.", "Nodule in the right upper lung zone, unchanged.",
