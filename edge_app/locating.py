@@ -14,6 +14,8 @@ from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.grounding import boxes_of, findings_named, phrase_maps, regions_named
+from edge_retrieve.runtime.grounding.report import SEEN_FROM, Ground
+from edge_retrieve.runtime.reports import parse_report
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Located:
         In the pixels of `width` and `height`, with the similarity of their best place; best first.
     width, height : int
         Pixels of the image as displayed.
+    ground : Ground
+        What the phrase is as a sentence of a report: one that denies is nowhere, whatever resembles it.
     """
 
     phrase: str
@@ -45,6 +49,7 @@ class Located:
     boxes: tuple[tuple[Box, float], ...]
     width: int
     height: int
+    ground: Ground
 
 
 def locate(
@@ -72,7 +77,15 @@ def locate(
     (found,) = phrase_maps(encoder, encoding, encoder.encode_texts([phrase]), [looked], [findings])
     width, height = size
     boxes = tuple((box, peak * found.peak) for box, peak in boxes_of(found.values, width, height))
-    return Located(phrase, looked, findings, found.values, found.peak, boxes, width, height)
+    ground = _ground(phrase, findings, found.peak)
+    return Located(phrase, looked, findings, found.values, found.peak, boxes, width, height, ground)
+
+
+def _ground(phrase: str, findings: Sequence[Finding], peak: float) -> Ground:
+    if findings:
+        return Ground.SEEN if peak >= SEEN_FROM else Ground.NOT_SEEN
+    speaks = any(sentence.mentions or sentence.regions for sentence in parse_report(phrase).sentences)
+    return Ground.DENIED if speaks else Ground.NOT_VISUAL
 
 
 def map_png(values: npt.NDArray[np.float32], width: int, height: int, side: int) -> bytes:

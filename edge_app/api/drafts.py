@@ -13,9 +13,9 @@ from edge_retrieve.edge_app.access.errors import ForbiddenError
 from edge_retrieve.edge_app.api.pages import Limit, Offset
 from edge_retrieve.edge_app.api.services import Use
 from edge_retrieve.edge_app.asking import LONGEST_NAME
-from edge_retrieve.edge_app.draft_shapes import AcceptedList, AcceptedShape
 from edge_retrieve.edge_app.feedback import Accepted, Words
 from edge_retrieve.edge_app.outputs.content import LONGEST_REPORT, acceptance_by
+from edge_retrieve.edge_app.shapes import AcceptedList, AcceptedShape
 from edge_retrieve.runtime.errors import QueryError
 
 _LONGEST_PERSON = 64  # characters

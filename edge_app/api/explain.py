@@ -48,7 +48,11 @@ async def explain(request: Request, use: Use) -> Json:
     ready = make_ready(use, await json_body(request))
     evidence = await use.turns.run(partial(_gathered, use, ready))
     draft = TemplateWriter().write(evidence)
-    return {"evidence": evidence_json(evidence), "draft": _noted(use, ready, draft)}
+    return {
+        "evidence": evidence_json(evidence),
+        "draft": _noted(use, ready, draft),
+        "language_model": use.settings.llm_model if use.settings.llm else None,
+    }
 
 
 @router.post(

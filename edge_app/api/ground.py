@@ -54,6 +54,7 @@ async def ground(wanted: GroundRequest, use: Use) -> Grounded:
     rows, columns = found.values.shape
     return Grounded(
         phrase=found.phrase,
+        ground=found.ground.name.lower(),
         regions=[region.value for region in found.regions],
         findings=[finding.value for finding in found.findings],
         peak=round(found.peak, 4),

@@ -27,6 +27,7 @@ from edge_retrieve.edge_app.shapes.archive import (
     RegionName,
 )
 from edge_retrieve.edge_app.shapes.boxes import BoxEdges
+from edge_retrieve.edge_app.shapes.drafts import AcceptedList, AcceptedShape
 from edge_retrieve.edge_app.shapes.feedback import (
     FinalShape,
     ReadList,
@@ -49,6 +50,8 @@ from edge_retrieve.edge_app.shapes.studies import (
 )
 
 __all__ = [
+    "AcceptedList",
+    "AcceptedShape",
     "Alive",
     "Answer",
     "AnswerFacts",

@@ -42,9 +42,10 @@ class LocatedBox:
 
 @dataclass(frozen=True)
 class Grounded:
-    """Where a phrase is on an image."""
+    """Where a phrase is on an image; `ground` is what it comes to as a sentence of a report."""
 
     phrase: str
+    ground: str
     regions: list[str]
     findings: list[str]
     peak: float

@@ -9,6 +9,7 @@ from PIL import Image
 from edge_retrieve.edge_app.locating import map_png
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.grounding import boxes_of, phrase_maps
+from edge_retrieve.runtime.grounding.report import SEEN_FROM
 from edge_retrieve.runtime.preprocess import load_radiograph
 
 ZONE = "right upper lung zone"
@@ -61,6 +62,25 @@ def test_a_stored_study_is_grounded_as_its_picture_is(client, studies, archive, 
 def test_regions_asked_for_go_before_those_of_the_phrase(client, upload):
     found = ground(client, upload=upload, phrase=PHRASE, regions=["left_lung"])
     assert found["regions"] == ["left lung"]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "ground_as"),
+    [
+        (f"No nodule in the {ZONE}.", "denied"),
+        ("The heart size is normal.", "denied"),
+        ("Thank you for your referral.", "not_visual"),
+    ],
+)
+def test_what_a_sentence_denies_is_nowhere(client, upload, phrase, ground_as):
+    assert ground(client, upload=upload, phrase=phrase)["ground"] == ground_as
+
+
+def test_what_a_sentence_states_is_seen_where_the_map_is_high(client, upload, studies):
+    bright = ground(client, upload=upload, phrase=PHRASE)
+    assert bright["ground"] == ("seen" if bright["peak"] >= SEEN_FROM else "not_seen")
+    dark = ground(client, study=studies[-1], phrase=PHRASE)
+    assert dark["ground"] == ("seen" if dark["peak"] >= SEEN_FROM else "not_seen")
 
 
 def test_the_map_as_a_picture_has_the_images_proportions(client, studies):
