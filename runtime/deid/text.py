@@ -23,7 +23,7 @@ _YEAR = r"(?:19|20)\d\d"
 _TITLE = r"(?:dr|drs|doctor|mr|mrs|ms|prof|professor)"
 # A name: capitalised words or capitals alone, initials, particles between them.
 _CAPITAL = r"(?:[A-Z][a-z'\u2019]*[A-Z]?[\w'\u2019-]*|[A-Z]\.)"
-_PARTICLES = r"(?:(?:van|von|de|la|der|den|di|bin|al|el)[ \t]+)*"
+_PARTICLES = r"(?:(?:van|von|de|la|der|den|di|bin|al|el)[ \t-]+)*"
 _NAME = rf"{_PARTICLES}{_CAPITAL}(?:[ \t]+{_PARTICLES}{_CAPITAL}){{0,3}}"
 _DEGREE = r"(?:M\.?D\.?|D\.?O\.?|Ph\.?D\.?|R\.?N\.?|N\.?P\.?|P\.?A\.?-?C|FRCR|FRCP|MBBS|MBChB|FACR)"
 _LABEL = (
@@ -163,7 +163,7 @@ _RULES: tuple[_Rule, ...] = (
         0,
     ),
     _rule(
-        r"\b(?:[A-Z][\w.'\u2019-]+\s+){1,4}"
+        rf"\b(?:{_PARTICLES}[A-Z][\w.'\u2019-]+\s+){{1,4}}"
         r"((?:Hospital|Medical Cent(?:er|re)|Clinic|Health System|Infirmary)\b)",
         rf"{REMOVED} \1",
         0,
@@ -185,7 +185,7 @@ _RULES: tuple[_Rule, ...] = (
     ),
     _rule(
         r"\b((?i:patient|pt|gentleman|lady|woman|man|nurse)\s+(?:(?i:named|called)\s+)?)"
-        rf"{_CAPITAL}[ \t]+{_CAPITAL}",
+        rf"{_CAPITAL}[ \t]+{_PARTICLES}{_CAPITAL}",
         rf"\1{REMOVED}",
         0,
     ),
