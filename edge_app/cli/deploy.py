@@ -7,13 +7,14 @@ import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.options import json_option
 from edge_retrieve.edge_app.cli.serve import serve
-from edge_retrieve.edge_app.deploy.compose import BASE_IMAGE, compose_files
+from edge_retrieve.edge_app.deploy.compose import BASE_IMAGE, compose_files, own_folders
 from edge_retrieve.edge_app.deploy.serving import Serving
 from edge_retrieve.edge_app.deploy.systemd import Site, unit_files
 from edge_retrieve.edge_app.deploy.templating import write_all
@@ -62,8 +63,8 @@ def systemd(
     _tell(
         (unit, users),
         (
-            f"install -m 644 {users} /etc/sysusers.d/edge-retrieve.conf && systemd-sysusers",
-            f"install -m 644 {unit} /etc/systemd/system/ && systemctl daemon-reload",
+            f"install -m 644 {quote(str(users))} /etc/sysusers.d/edge-retrieve.conf && systemd-sysusers",
+            f"install -m 644 {quote(str(unit))} /etc/systemd/system/ && systemctl daemon-reload",
             "systemctl enable --now edge-retrieve",
         ),
         as_json,
@@ -90,13 +91,15 @@ def compose(out: Path, arguments: tuple[str, ...], publish: str, base: str, as_j
     serving = _serving(arguments)
     files = compose_files(serving, publish=publish, version=version("edge-retrieve"), base=base)
     written = write_all(out, files)
+    folder = quote(str(out))
+    owned = " ".join(quote(str(path)) for path in own_folders(serving))
     _tell(
         written,
         (
-            f"cp -r dist/wheelhouse {out}/wheelhouse",
-            f"chown -R 10001:10001 {serving.store.parent}",
-            f"docker compose --project-directory {out} build",
-            f"docker compose --project-directory {out} up --detach",
+            f"cp -r dist/wheelhouse {folder}/wheelhouse",
+            f"mkdir -p {owned} && chown -R 10001:10001 {owned}",
+            f"docker compose --project-directory {folder} build",
+            f"docker compose --project-directory {folder} up --detach",
         ),
         as_json,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from edge_retrieve.edge_app.deploy.serving import Serving
 from edge_retrieve.edge_app.deploy.templating import fill
 from edge_retrieve.edge_app.settings import ServerSettings
+from edge_retrieve.runtime.errors import ConfigError
 
 COMPOSE_NAME = "compose.yaml"
 IMAGE_NAME = "Dockerfile"
@@ -31,7 +33,24 @@ def compose_files(serving: Serving, *, publish: str, version: str, base: str = B
         Of this package; the image's tag.
     base : str
         Image to build on: with Python and its module venv.
+
+    Raises
+    ------
+    ConfigError
+        Where a path depends on the current folder, the store's folder lies in the root of the file system,
+        or the image's name is none.
     """
+    serving.require_whole_paths()
+    if serving.store.parent == serving.store.parent.parent:
+        raise ConfigError(
+            "the container would be given the whole file system",
+            where=f"--store {serving.store}",
+            remedy="Put the store into a folder of its own, such as /srv/edge/data/store",
+        )
+    if not base or any(letter.isspace() for letter in base):
+        raise ConfigError(
+            f"{base!r} is no name of an image", where="--base", remedy=f"Write it as in {BASE_IMAGE}"
+        )
     settings = serving.settings
     own = {"--store": f"{_DATA}/{serving.store.name}", "--host": "0.0.0.0"}
     mounts = [f"{serving.store.parent}:{_DATA}", *(f"{path}:{path}" for _, path in serving.written)]
@@ -55,6 +74,11 @@ def compose_files(serving: Serving, *, publish: str, version: str, base: str = B
         ),
         IMAGE_NAME: fill(IMAGE_NAME, base=base),
     }
+
+
+def own_folders(serving: Serving) -> tuple[Path, ...]:
+    """Return the folders that the container's user writes to, and therefore has to own."""
+    return (serving.store, serving.store.parent / "cache", *(path for _, path in serving.written))
 
 
 def _listed(words: list[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_retrieve.edge_app.access_settings import is_own
 from edge_retrieve.edge_app.settings import SETTINGS, ServerSettings
+from edge_retrieve.runtime.errors import ConfigError
 
 _CLOSING_S = 15  # beyond the drain: the store is closed, the engines freed
 
@@ -58,6 +59,22 @@ class Serving:
         """Options and their files or folders that are only read; the bundle first, where one is named."""
         bundle = (("--bundle", self.bundle),) if self.bundle else ()
         return (*bundle, *(found for found in self._paths() if _name(found[0]) not in _WRITTEN))
+
+    def require_whole_paths(self) -> None:
+        """Refuse paths that mean another place where the service runs.
+
+        Raises
+        ------
+        ConfigError
+            Where a path depends on the current folder.
+        """
+        for option, path in (("--store", self.store), *self.written, *self.read):
+            if not path.is_absolute():
+                raise ConfigError(
+                    f"'{path}' depends on the current folder",
+                    where=option,
+                    remedy="Give the whole path, from / on",
+                )
 
     def _paths(self) -> tuple[tuple[str, Path], ...]:
         return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,8 @@ UNIT_NAME = "edge-retrieve.service"
 SYSUSERS_NAME = "edge-retrieve.sysusers.conf"
 STATE = PurePosixPath("/var/lib/edge-retrieve")
 
+# What sysusers.d(5) takes, in lower case.
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _FIRST_UNPRIVILEGED = 1024  # TCP port
 _HIDDEN = ("/home", "/root", "/run/user")  # by ProtectHome
 
@@ -49,9 +52,16 @@ def unit_files(serving: Serving, site: Site) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        Where the store lies in somebody's home, a network is none, or the server listens to others and no
-        network is named.
+        Where the user's name is none, the store lies in somebody's home, a network is none, or the server
+        listens to others and no network is named.
     """
+    if not _USER.fullmatch(site.user):
+        raise ConfigError(
+            f"'{site.user}' is no name for a user of the system",
+            where="--user",
+            remedy="Take letters a to z, digits, - and _, 31 at most, a letter or _ first",
+        )
+    serving.require_whole_paths()
     for option, path in (("--store", serving.store), *serving.written, *serving.read):
         _require_reachable(option, path, site)
     elsewhere = [
@@ -99,10 +109,6 @@ def quoted(word: str) -> str:
 
 
 def _require_reachable(option: str, path: Path, site: Site) -> None:
-    if not path.is_absolute():
-        raise ConfigError(
-            f"'{path}' depends on the current folder", where=option, remedy="Give the whole path, from / on"
-        )
     if str(path).startswith(tuple(f"{folder}/" for folder in _HIDDEN)):
         raise ConfigError(
             "the service sees nobody's home",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,31 @@ def test_the_image_is_built_from_the_wheelhouse_alone(written):
     # What is started by default is a command the application has.
     (command,) = re.findall(r"^CMD (.*)$", image, re.MULTILINE)
     main.commands["serve"].make_context("serve", json.loads(command)[1:])
+
+
+@pytest.mark.parametrize(
+    ("options", "serve", "told"),
+    [
+        ((), ("--store", "/store"), "the whole file system"),
+        ((), ("--store", "cases/store"), "Give the whole path"),
+        ((), ("--store", "/srv/cases/store", "--bundle", "bundle"), "Give the whole path"),
+        (("--base", "python:3.11\nUSER root"), ("--store", "/srv/cases/store"), "no name of an image"),
+        (("--base", ""), ("--store", "/srv/cases/store"), "no name of an image"),
+    ],
+)
+def test_what_would_open_the_machine_is_refused(run, tmp_path, options, serve, told):
+    result = run("deploy", "compose", tmp_path / "out", *options, "--", *serve)
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_steps_give_it_its_own_folders_and_no_others(run, tmp_path):
+    serve = ("--store", "/var/lib/my cases", "--drop-folder", "/srv/drop", "--bundle", "/srv/bundle")
+    result = run("deploy", "compose", tmp_path / "out", "--json", "--", *serve)
+    (step,) = [step for step in json.loads(result.stdout)["steps"] if "chown" in step]
+    _, _, owned = step.partition("chown -R 10001:10001 ")
+    assert shlex.split(owned) == ["/var/lib/my cases", "/var/lib/cache", "/srv/drop"]
 
 
 def test_no_place_is_left_unfilled(written):

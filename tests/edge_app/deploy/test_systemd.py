@@ -132,6 +132,8 @@ def test_a_gpu_opens_its_devices_and_no_more(write):
             "nobody may reach it",
         ),
         ((), ("--store", STORE, "--drop-folder", "/home/ward/drop"), "nobody's home"),
+        (("--user", "a b;c"), ("--store", STORE), "'a b;c' is no name for a user"),
+        (("--user", "root\nUser=root"), ("--store", STORE), "is no name for a user"),
         (("--allow", "the ward"), ("--store", STORE), "'the ward' is no network"),
         ((), ("--store", STORE, "--port", "0"), "needs a port of its own"),
         ((), ("--store", STORE, "--prot", "80"), "No such option"),
