@@ -17,7 +17,7 @@ from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import json_option, setting_options, store_option
 from edge_retrieve.edge_app.dicom_node.remote import RemoteStudy, Sent, Transfer
 from edge_retrieve.edge_app.dicom_node.spool import SPOOL_FOLDER, Spool
-from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store import schema_version
 
 
 @click.group()
@@ -192,7 +192,7 @@ def web_send(
 
 
 def _spool(store_path: Path, folder: str) -> Spool:
-    Store.open(store_path).close()
+    schema_version(store_path)  # says so where there is none, and leaves an older one as it is
     return Spool(Path(folder) if folder else store_path / SPOOL_FOLDER)
 
 

@@ -12,7 +12,7 @@ from edge_retrieve.edge_app.cli.options import json_option, setting_options, sto
 from edge_retrieve.edge_app.dicom_node.quarantine import QuarantineEntry, discard, quarantined, release
 from edge_retrieve.edge_app.dicom_node.spool import SPOOL_FOLDER, Spool
 from edge_retrieve.edge_app.dicom_node.status import SpoolStatus, spool_status
-from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store import schema_version
 
 
 @click.command()
@@ -78,6 +78,6 @@ def existing_spool(store_path: Path, folder: str) -> Spool | None:
     StoreError
         Where there is no store.
     """
-    Store.open(store_path).close()
+    schema_version(store_path)  # says so where there is none, and leaves an older one as it is
     path = Path(folder) if folder else store_path / SPOOL_FOLDER
     return Spool(path) if path.is_dir() else None
