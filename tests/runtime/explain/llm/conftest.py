@@ -59,6 +59,7 @@ class Served:
         self.asked = []
         self.answer = ""
         self.how = "stream"
+        self.say = None  # a model that answers questions, in place of `answer`
         self.gone = threading.Event()
 
     def serve(self, handler):
@@ -81,6 +82,8 @@ class Served:
         if self.how == "silent":
             self.gone.wait(20)
             return None
+        if self.say is not None:
+            self.answer = self.say(self.asked[-1])
         handler.send_response(200)
         handler.send_header("Content-Type", "text/event-stream")
         handler.end_headers()
