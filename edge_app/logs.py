@@ -50,6 +50,8 @@ def use_discreet_logs() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # Libraries warn of values in headers and quote them: as records, their warnings are not shown either.
+    logging.captureWarnings(True)
     # A record that cannot be formatted would be shown with its arguments.
     logging.raiseExceptions = False
     threading.excepthook = _tell_of_thread

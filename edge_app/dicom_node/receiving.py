@@ -12,6 +12,7 @@ from pynetdicom import evt
 
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.runtime.preprocess.checks import MAX_FILE_BYTES
+from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 
 _LOG = logging.getLogger("edge_retrieve.edge_app.dicom_node")
 
@@ -58,7 +59,10 @@ class Receiver:
     def store(self, event: evt.Event) -> int:
         """Put an object into the spool and return the status to answer; bound to ``EVT_C_STORE``."""
         try:
-            status = self._keep(self._file(event))
+            # pydicom warns of identifiers that are not as they should be, and quotes them.
+            with captured_warnings():
+                file = self._file(event)
+            status = self._keep(file)
         except OSError as error:
             _LOG.error("an object was refused: it cannot be written (%s)", error.strerror)
             status = OUT_OF_RESOURCES

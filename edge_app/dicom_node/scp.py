@@ -122,7 +122,10 @@ class StorageScp:
         # What it does at once: closing the listening socket; open associations go on.
         server.shutdown()
         deadline = time.monotonic() + seconds
-        while server.active_associations and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            # One that has not even introduced itself has begun nothing.
+            if not any(each.is_established for each in server.active_associations):
+                break
             time.sleep(0.05)
         for association in server.active_associations:
             association.abort()

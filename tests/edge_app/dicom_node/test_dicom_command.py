@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -109,6 +111,41 @@ def test_an_object_that_is_not_there_is_told(run, spool, store):
 def test_a_store_that_never_received_anything_stays_as_it_is(run, store):
     assert run("dicom", "status", "--store", store.path).exit_code == 0
     assert not (store.path / "dicom").exists()
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+for name in ("pynetdicom", "dicomweb_client", "requests", "watchfiles"):
+    sys.modules[name] = None
+import edge_retrieve.edge_app.serve
+from edge_retrieve.edge_app.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dicom", "echo", "127.0.0.1", "9", "--called", "PACS"],
+        ["dicom", "web-find", "http://127.0.0.1:9", "--patient", "P"],
+        ["serve", "--port", "0", "--dicom-port", "9999"],
+        ["serve", "--port", "0", "--drop-folder", "."],
+    ],
+)
+def test_without_the_extra_it_is_named(arguments, store, toy, plain_environment):
+    if arguments[0] == "serve":
+        bundle = ["--bundle", str(toy.bundle.path), "--allow-unsigned"]
+        arguments = [*arguments, "--store", str(store.path), *bundle]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_EXTRA, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=plain_environment,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert 'pip install "edge-retrieve[dicom]"' in done.stderr
 
 
 @pytest.mark.parametrize(
