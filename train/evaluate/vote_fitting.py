@@ -66,36 +66,37 @@ def fit_votes(
     """
     kinds = [(asked, conditioned) for conditioned in (True, False) for asked in Sides]
     sizes = [divide(archive, parts, seed) for parts in PARTS]
-    curves: dict[bool, list[ScoreCurve]] = {False: [], True: []}
+    suspected: list[ScoreCurve] = []
+    surveyed: list[ScoreCurve] = []
     for done, (asked, conditioned) in enumerate(kinds):
         if progress:
             progress("fit the votes", done, len(kinds))
         for parts in sizes:
             studies = max(1, round(len(archive.archive) / len(parts)))
-            for survey, fitted in curves.items():
-                if survey and not conditioned:
-                    continue  # what is not asked in regions is not asked in all of them
-                most = _MOST_STUDIES // len(parts)
-                found = [
-                    ask(part, asked, conditioned, fusion, calibration, most=most, survey=survey, seed=seed)
-                    for part in parts
-                    if len(part.archive) > NEIGHBOURS
-                ]
-                curve = fit_curve(FoundHits.joined(found), _BINS) if found else None
+            found = [
+                ask(
+                    part, asked, conditioned, fusion, calibration, most=_MOST_STUDIES // len(parts), seed=seed
+                )
+                for part in parts
+                if len(part.archive) > NEIGHBOURS
+            ]
+            # What is not asked in regions is not asked in all of them.
+            for n, fitted in enumerate((suspected, surveyed) if conditioned else (suspected,)):
+                curve = fit_curve(FoundHits.joined([each[n] for each in found]), _BINS) if found else None
                 if curve is not None:
                     fitted.append(ScoreCurve(asked, Sides.BOTH, conditioned, studies, *curve))
     if progress:
         progress("fit the votes", len(kinds), len(kinds))
-    if not all(curves.values()):
+    if not suspected or not surveyed:
         raise ConfigError(
             f"{len(archive.archive)} studies hold too few findings to fit votes on",
             where="eval report --fit",
             remedy=f"Use more studies; {STUDIES} are meant",
         )
-    suspected, surveyed = (
-        ScoreCalibration("isotonic", data, 0.0, NEIGHBOURS, tuple(each)) for each in curves.values()
+    calibrations = (
+        ScoreCalibration("isotonic", data, 0.0, NEIGHBOURS, tuple(each)) for each in (suspected, surveyed)
     )
-    return VoteCurves(graphs, suspected, surveyed)
+    return VoteCurves(graphs, *calibrations)
 
 
 def divide(archive: StatedArchive, parts: int, seed: int) -> list[StatedArchive]:
@@ -113,25 +114,27 @@ def ask(
     calibration: ScoreCalibration | None,
     *,
     most: int,
-    survey: bool,
     seed: int = SEED,
-) -> FoundHits:
+) -> tuple[FoundHits, FoundHits]:
     """Let studies ask in every region, or as a whole, and return the votes and whether they are right.
 
     Parameters
     ----------
     most : int
         Studies that ask.
-    survey : bool
-        Ask in every region, not only in suspected ones.
     seed : int
         Of the clean regions that are suspected.
+
+    Returns
+    -------
+    suspected, surveyed : FoundHits
+        Votes in suspected regions, and in all; the same where no region is asked in.
     """
     count = len(archive.archive)
     step = max(1, count // max(1, most))
     asking = np.arange(0, count, step, dtype=np.int64)
     suspected = suspected_regions(archive.archive.truth, seed)[asking]
-    votes, right, patients = [], [], []
+    looked, votes, right, patients = [], [], [], []
     for place in range(len(REGIONS)) if conditioned else (WHOLE,):
         found = find_neighbours(
             archive.archive,
@@ -143,10 +146,11 @@ def ask(
             calibration=calibration,
         )
         beyond, supported = votes_of(found, archive)
-        if conditioned and not survey:
-            supported &= suspected[:, place, None]
         votes.append(np.where(supported, beyond, np.nan).astype(np.float32))
+        looked.append(suspected[:, place] if conditioned else np.ones(len(asking), dtype=bool))
         right.append(archive.true_in(place)[asking])
         patients.append(archive.archive.patients[asking])
-    together = np.concatenate(patients)
-    return FoundHits(together, np.ones(len(together), bool), np.concatenate(votes), np.concatenate(right))
+    who, every, true = np.concatenate(patients), np.concatenate(votes), np.concatenate(right)
+    some = np.where(np.concatenate(looked)[:, None], every, np.nan).astype(np.float32)
+    answerable = np.ones(len(who), dtype=bool)
+    return FoundHits(who, answerable, some, true), FoundHits(who, answerable, every, true)

@@ -226,11 +226,11 @@ def test_probabilities_and_abstention_are_measured(drafted):
 
 def test_votes_fitted_on_one_archive_hold_on_another():
     def archive(seed):
-        made = make_archive(400, seed, noise=0.5)
+        made = make_archive(240, seed, noise=0.5)
         return StatedArchive(made, made.truth)
 
     curves = fit_votes(archive(1), graphs="g", data="made", fusion=None, calibration=SCORES)
-    assert {curve.studies for curve in curves.suspected.curves} == {400, 100, 25}
+    assert {curve.studies for curve in curves.suspected.curves} == {240, 60, 15}
     assert all(curve.conditioned for curve in curves.surveyed.curves)
     assert [*curves.suspected.problems(), *curves.surveyed.problems()] == []
     made = archive(2).archive
