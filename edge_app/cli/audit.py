@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -13,11 +15,15 @@ from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.audit.files import trail_files
 from edge_retrieve.edge_app.audit.references import references_of
-from edge_retrieve.edge_app.audit.verify import Entry, read_trail, verify_trail
+from edge_retrieve.edge_app.audit.verify import read_trail, verify_trail
 from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import json_option, setting_options, store_option
 from edge_retrieve.runtime.deid.pseudonyms import uid_pseudonym
+from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.filters import date_named
+
+_HEAD = re.compile(r"\d+:[0-9a-f]{64}")
 
 
 @click.group()
@@ -37,6 +43,12 @@ def audit() -> None:
 @json_option
 def verify(head: str, store_path: Path, site: str, as_json: bool) -> None:
     """Check every line against the one before it; name the first that does not hold, and exit with 1."""
+    if head and not _HEAD.fullmatch(head):
+        raise ConfigError(
+            f"'{head}' is no head of a trail",
+            where="--head",
+            remedy="Give what an earlier verify printed: a number, a colon and 64 digits",
+        )
     folder = _folder(Site.of(store_path, site))
     verdict = verify_trail(folder, head)
     if as_json:
@@ -89,6 +101,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Show what was done, oldest first. That this was looked at is written down, too."""
+    day = f"{datetime.strptime(date_named(since), '%Y%m%d'):%Y-%m-%d}" if since else ""
     where = Site.of(store_path, site)
     folder = _folder(where)
     wanted = _references(where, study) if study else set()
@@ -99,10 +112,10 @@ def show(
             if (not who or entry.event.user.removeprefix("token of ") == who)
             and (action is None or entry.event.action.value == action)
             and (not study or wanted & set(entry.event.subjects))
-            and entry.time >= since
+            and entry.time >= day
         ][-last:]
     if as_json:
-        print_json({"entries": [_json(entry) for entry in found]})
+        print_json({"entries": [entry.fields() for entry in found]})
         return
     console = answers()
     for entry in found:
@@ -127,17 +140,3 @@ def _references(site: Site, study: str) -> set[str]:
     if references.key is not None:
         known.add(references.of(uid_pseudonym(references.key, study)))
     return known
-
-
-def _json(entry: Entry) -> dict[str, object]:
-    event = entry.event
-    return {
-        "number": entry.number,
-        "time": entry.time,
-        "user": event.user,
-        "action": event.action.value,
-        "outcome": event.outcome.value,
-        "address": event.address,
-        "subjects": list(event.subjects),
-        "detail": event.detail,
-    }

@@ -1,9 +1,13 @@
 """``edge-retrieve user`` and ``audit``, and what a server asks before it listens elsewhere."""
 
 import json
+import re
 import shutil
+import ssl
 import subprocess
+import sys
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -205,3 +209,47 @@ def test_a_certificate_is_checked_before_anything_listens(certificate, tmp_path)
             AccessSettings(tls_cert=str(cert), tls_key=str(key or "")).check_certificate()
     with pytest.raises(ConfigError, match="without its certificate"):
         ServerSettings(tls_key="key.pem")
+
+
+def test_the_page_is_served_by_https_alone(certificate, store, toy, plain_environment):
+    command = [sys.executable, "-c", "from edge_retrieve.edge_app.cli import main; main()", "serve"]
+    command += ["--store", store, "--bundle", toy.bundle.path, "--allow-unsigned", "--port", "0"]
+    command += ["--tls-cert", certificate / "cert.pem", "--tls-key", certificate / "key.pem"]
+    process = subprocess.Popen(
+        list(map(str, command)), env=plain_environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        port = next(
+            found[1] for line in process.stderr if (found := re.search(r"https://127.0.0.1:(\d+)/", line))
+        )
+        trusted = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+        with httpx.Client(verify=trusted, trust_env=False, timeout=20) as client:
+            assert client.get(f"https://localhost:{port}/healthz").json() == {"status": "alive"}
+            with pytest.raises(httpx.TransportError):
+                client.get(f"http://localhost:{port}/healthz")
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("show", "--since", "tomorrow"), "'tomorrow' is no date"),
+        (("show", "--since", "2024-13-45"), "is no date"),
+        (("verify", "--head", "7:abc"), "'7:abc' is no head of a trail"),
+    ],
+)
+def test_what_is_asked_of_the_trail_has_to_mean_something(store, options, told):
+    result = call("audit", *options, "--store", store)
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr
+
+
+def test_a_day_of_the_trail_is_found_in_either_spelling(store):
+    entries = read_trail(store / "site" / "audit")
+    day = next(iter(entries)).time[:10]
+    for since, some in ((day, True), (day.replace("-", ""), True), ("2999-01-01", False)):
+        shown = json.loads(call("audit", "show", "--since", since, "--store", store, "--json").stdout)
+        assert bool(shown["entries"]) is some
