@@ -19,6 +19,7 @@ _LOG = logging.getLogger("edge_retrieve.edge_app.dicom_node")
 
 _BATCH = 8  # objects: as many as the model encodes at once
 _POLL_S = 0.5  # other processes put objects in, too
+_AGAIN_S = 5.0
 _MOST_ATTEMPTS = 3
 _MOST_FAILURES = 5
 _LONGEST_PAUSE_S = 60.0
@@ -85,7 +86,8 @@ class Worker:
                         self._once()
             except Exception as error:
                 # The spool's folder is gone or cannot be read; objects on it wait until it can.
-                self._say(error, 0)
+                self._say(error, _AGAIN_S)
+                self._stop.wait(_AGAIN_S)
             self._stop.wait(_POLL_S)
 
     def _once(self) -> None:

@@ -101,3 +101,20 @@ def test_nothing_is_left_after_a_crash_in_between(
     masking.drain()
     assert store.count() == 1
     assert b"MARKED4711" not in everything_below(spool.folder)
+
+
+@pytest.mark.parametrize("order", ["before", "together", "after"])
+def test_a_report_finds_its_image_by_the_pseudonym(
+    masking, deidentifier, spool, store, make_image, make_report, order
+):
+    study = uid.generate_uid()
+    report, image = make_report(study, "The lungs are clear."), make_image(1, study=study)
+    first, second = (image, report) if order == "after" else (report, image)
+    spool.put([first])
+    if order != "together":
+        masking.drain()
+    spool.put([second])
+    masking.drain()
+    assert store.study(deidentifier.uid(study)).report == "FINDINGS: The lungs are clear."
+    assert spool.waiting_reports() == 0
+    assert spool.entries() == []
