@@ -77,7 +77,8 @@ def graphs_digest(bundle: Bundle) -> str:
     """Return a digest of a bundle's three graphs and of what its scores are worth: votes rest on both."""
     manifest = bundle.manifest
     parts = [manifest.files[str(getattr(manifest, graph.value))] for graph in Graph]
-    parts.append(repr((manifest.fusion, manifest.score_calibration)))
+    for told in (manifest.fusion, manifest.score_calibration):
+        parts.append(json.dumps(None if told is None else asdict(told), sort_keys=True))
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
 
 
