@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from edge_retrieve.edge_app.access.accounts import Accounts
@@ -26,6 +27,7 @@ from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.edge_app.audit.events import Action, Event, Outcome
 from edge_retrieve.edge_app.audit.references import References, references_of
 from edge_retrieve.edge_app.audit.trail import AuditTrail
+from edge_retrieve.edge_app.audit.verify import Entry, read_trail
 
 
 class Guard:
@@ -205,6 +207,18 @@ class Guard:
             self._open_trail()
         if self._trail is not None:
             self._trail.record(event)
+
+    def latest(self, last: int) -> list[Entry]:
+        """Return the latest lines of the audit trail, newest first.
+
+        Raises
+        ------
+        AuditError
+            Where it cannot be read.
+        """
+        if self._trail is not None:
+            self._trail.flush()
+        return list(deque(read_trail(self._site.audit), maxlen=last))[::-1]
 
     def close(self) -> None:
         """Write what waits, and close the files."""

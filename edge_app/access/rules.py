@@ -50,6 +50,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("POST", "/api/login"): _OPEN,
     ("POST", "/api/logout"): Rule(Permission.READ),
     ("GET", "/api/me"): Rule(Permission.READ),
+    ("GET", "/api/audit"): Rule(Permission.ADMINISTER, Action.READ_TRAIL),
     # The archive.
     ("GET", "/api/archive"): _FRAME,
     ("GET", "/api/regions"): _FRAME,

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from edge_retrieve.edge_app.api import (
     access,
     archive,
+    audit,
     dicomweb,
     documentation,
     drafts,
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     page.router,
     documentation.router,
     access.router,
+    audit.router,
     operations.router,
     archive.router,
     pixels.router,

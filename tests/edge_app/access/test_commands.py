@@ -248,7 +248,7 @@ def test_what_is_asked_of_the_trail_has_to_mean_something(store, options, told):
 
 
 def test_a_day_of_the_trail_is_found_in_either_spelling(store):
-    day = list(read_trail(store / "site" / "audit"))[0].time[:10]
+    day = next(read_trail(store / "site" / "audit")).time[:10]
     for since, some in ((day, True), (day.replace("-", ""), True), ("2999-01-01", False)):
         shown = json.loads(call("audit", "show", "--since", since, "--store", store, "--json").stdout)
         assert bool(shown["entries"]) is some

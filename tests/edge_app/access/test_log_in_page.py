@@ -1,16 +1,11 @@
 """The log-in page in a browser, against a running server with users."""
 
-import shutil
 import threading
 
 import pytest
 import uvicorn
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PASSWORD = "correct horse battery"
-
-playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +23,13 @@ def address(guarded):
 
 
 @pytest.fixture
-def page(address):
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.goto(address)
-        yield page
-        browser.close()
+def page(address, browser):
+    page = browser.new_page()
+    page.problems = []
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.goto(address)
+    yield page
+    page.close()
 
 
 def log_in(page, password):

@@ -83,6 +83,7 @@ TRIES = {
     ("GET", "/api/jobs"): None,
     ("POST", "/api/jobs"): {"kind": "rebuild"},
     ("GET", "/openapi.json"): None,
+    ("GET", "/api/audit"): None,
 }
 
 

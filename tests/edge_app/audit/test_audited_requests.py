@@ -49,6 +49,7 @@ def day(toy, store_path, tmp_path_factory):
         client.get("/api/studies/none-such")
         hits = client.post("/api/query", json={"text": "nodule"}).json()["hits"]
         client.get("/metrics")  # not hers
+        client.get("/api/audit")  # neither
         client.post("/api/logout")
     return site, study, [hit["study"] for hit in hits]
 
@@ -72,6 +73,7 @@ def test_the_trail_tells_the_day(day):
         ("rita", "view study", "failed", (of("none-such"),)),
         ("rita", "search", "done", tuple(of(hit) for hit in hits)),
         ("rita", "other", "refused", ()),
+        ("rita", "read audit trail", "refused", ()),
         ("rita", "log out", "done", ()),
     ]
     assert hits
@@ -83,3 +85,19 @@ def test_the_trail_names_no_study_and_no_mistyped_password(day):
     text = "".join(path.read_text() for path in site.audit.glob("*.jsonl"))
     for secret in (study, *hits, "hunter2", "none-such", PASSWORD):
         assert secret not in text
+
+
+def test_an_administrator_reads_the_trail_newest_first(toy, store_path, day):
+    site, _, _ = day
+    expected = [entry.number for entry in read_trail(site.audit)][::-1][:3]
+    with (
+        Workspace(
+            store_path, toy.bundle.path, trust=Trust(allow_unsigned=True), site=str(site.path)
+        ) as workspace,
+        TestClient(create_app(workspace), base_url="http://localhost") as client,
+    ):
+        client.post("/api/login", json={"user": "ada", "password": PASSWORD})
+        entries = client.get("/api/audit?last=4").json()["entries"]
+    assert [entry["number"] for entry in entries[1:]] == expected
+    assert entries[0]["action"] == "log in"
+    assert entries[0]["user"] == "ada"

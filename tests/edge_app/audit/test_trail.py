@@ -204,3 +204,14 @@ def test_a_disk_that_takes_nothing_stops_what_cannot_be_recorded(tmp_path, monke
     verdict = verify_trail(folder)
     assert verdict.intact
     assert [entry.event.action for entry in read_trail(folder)] == [Action.LIST, Action.SEARCH]
+
+
+def test_a_reader_who_stops_halfway_keeps_nobody_from_writing(tmp_path):
+    folder = tmp_path / "audit"
+    write(folder, *"abc")
+    halfway = read_trail(folder)
+    assert next(halfway).event.user == "a"
+    write(folder, "d")
+    # He sees the trail as it was when he began.
+    assert [entry.event.user for entry in halfway] == ["b", "c"]
+    assert verify_trail(folder).lines == 4
