@@ -45,7 +45,7 @@ class Visit:
         self.page.click("#search")
         self.page.wait_for_selector("#hits:not([aria-busy]) .hit")
         seen = "[...document.querySelectorAll('#hits .hit img')].slice(0, 4)"
-        self.page.wait_for_function(f"() => {seen}.every((image) => image.complete)")
+        self.page.evaluate(f"Promise.all({seen}.map((image) => image.decode()))")
 
     def ask(self) -> None:
         """Ask the example's question."""

@@ -5,7 +5,9 @@ import { nudged } from "./boxes.js";
 import { Comparison } from "./comparison.js";
 import { $, node, press, pressed } from "./dom.js";
 import { Feedback } from "./feedback.js";
+import { bindFiles } from "./files.js";
 import { Filters } from "./filters.js";
+import { describe } from "./frame.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
 import { Picker } from "./picker.js";
@@ -17,7 +19,6 @@ import { Results } from "./results.js";
 import { Question } from "./state.js";
 import { Tabs } from "./tabs.js";
 import { Viewer } from "./viewer.js";
-import { number } from "./words.js";
 import { Worklist } from "./worklist.js";
 
 const question = new Question();
@@ -217,7 +218,6 @@ function listen() {
   const clicks = { "toggle-invert": "invert", "toggle-regions": "regions", "reset-view": "reset", turn: "turn", mirror: "mirror", "add-box": "box", "toggle-heat": "heat", "close-compare": "close" };
   for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", () => actions[action]());
   $("help-button").addEventListener("click", () => $("help").showModal());
-  $("log-out").addEventListener("click", () => api.logOut().then(() => location.assign("login"), complain));
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     search();
@@ -231,39 +231,14 @@ function listen() {
     question.k = Number($("k").value);
     query.changed();
   });
-  $("file").addEventListener("change", () => {
-    upload($("file").files[0]);
-    $("file").value = "";
-  });
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    $("drop").classList.add("over");
-  });
-  document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    $("drop").classList.remove("over");
-    upload(event.dataTransfer.files[0]);
-  });
+  bindFiles(upload);
   bindKeys({ actions, focus: { search: () => $("study-search").focus(), text: () => $("text").focus() }, help: $("help"), viewers: viewers.map((viewer) => viewer.root) });
-}
-
-async function describe() {
-  const [about, me] = await Promise.all([api.archive(), api.me()]);
-  if (me.login) {
-    $("log-out").textContent = `Log out ${me.user}`;
-    $("log-out").hidden = false;
-  }
-  $("foot-model").textContent = `Model ${about.model.id} · ${about.model.training_data}`;
-  $("foot-archive").textContent = `Archive ${about.name} · ${number(about.studies)} studies${about.synthetic ? " · synthetic phantoms, no patients" : ""}`;
-  $("foot-model").title = `${$("foot-model").textContent} · bundle ${about.model.bundle}`;
-  if (about.synthetic) $("badges").append(node("span", "badge", "Synthetic archive"));
 }
 
 async function start() {
   setTool("mark");
   listen();
-  const around = Promise.all([describe(), worklist.load(0)]).catch(complain);
+  const around = Promise.all([describe(onProblem), worklist.load(0)]).catch(complain);
   try {
     const [{ regions }, { findings }] = await Promise.all([api.regions(), api.findings()]);
     picker.fill(regions);

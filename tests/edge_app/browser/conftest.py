@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from edge_retrieve.edge_app.bench.browser import chromium, find_chromium
 from edge_retrieve.edge_app.bench.serving import serving
 from edge_retrieve.edge_app.labels import ArchiveLabel, write_label
 from edge_retrieve.edge_app.workspace import Workspace
@@ -21,15 +20,6 @@ DEMO_SIDE, DEMO_STUDIES = 256, 24
 def address(workspace):
     with serving(workspace) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser():
-    pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
-    if find_chromium() is None:
-        pytest.skip("needs Chromium (apt-get install chromium)")
-    with chromium() as browser:
-        yield browser
 
 
 class Room:
@@ -183,8 +173,8 @@ def sure_address(toy, store_path, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def demo_address(tmp_path_factory):
-    """Serve a small demonstration: phantoms (synthetic), some of one patient, with the shipped bundle."""
+def demo_store(tmp_path_factory):
+    """The store of a small demonstration: phantoms (synthetic), some of one patient, with the shipped bundle."""
     from edge_retrieve.train.phantom.archive import write_archive
 
     folder = tmp_path_factory.mktemp("demo")
@@ -192,7 +182,13 @@ def demo_address(tmp_path_factory):
     with Workspace(folder / "store", create=True) as workspace:
         assert not ingest(workspace.store, workspace.encoder, [folder / "archive"]).rejected
         write_label(folder / "store", ArchiveLabel("demo", synthetic=True))
-    with Workspace(folder / "store") as workspace, serving(workspace) as address:
+    return folder / "store"
+
+
+@pytest.fixture(scope="session")
+def demo_address(demo_store):
+    """Serve it."""
+    with Workspace(demo_store) as workspace, serving(workspace) as address:
         yield address
 
 

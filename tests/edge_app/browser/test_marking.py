@@ -2,6 +2,7 @@
 
 import pytest
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)").expect
 ZONE = "right upper lung zone"
 
 
@@ -126,10 +127,10 @@ def test_marks_are_found_again_on_the_way_back_to_a_study(room, page):
     room.drag((20, 40), (40, 60))
     boxes = room.boxes()
     room.choose(1)
-    page.wait_for_function("document.querySelectorAll('.study')[1].getAttribute('aria-current')")
+    expect(page.locator(".study").nth(1)).to_have_attribute("aria-current", "true")
     assert room.chosen() == []
     room.choose(0)
-    page.wait_for_function("document.querySelectorAll('.study')[0].getAttribute('aria-current')")
+    expect(page.locator(".study").nth(0)).to_have_attribute("aria-current", "true")
     assert room.chosen() == ["trachea", "box 1"]
     assert room.boxes() == boxes
 
