@@ -8,10 +8,10 @@ from edge_retrieve.edge_app.shapes import HitShape, Prior, ShownHit
 from edge_retrieve.edge_app.wire import iso_date, study_shape
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
-from edge_retrieve.runtime.errors import QueryError, UnknownStudyError
+from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.hits import RetrievalResult
 from edge_retrieve.runtime.own_studies import own_studies
-from edge_retrieve.runtime.preprocess.types import Flag
+from edge_retrieve.runtime.query import require_frontal
 from edge_retrieve.runtime.store import Store
 
 
@@ -36,10 +36,7 @@ def search(workspace: Workspace, question: Question, image: ReadImage | None) ->
         return workspace.retriever.query_study(question.study, question.query)
     if image is None:
         return workspace.retriever.query(question.query)
-    if Flag.LATERAL_VIEW in image.radiograph.flags:
-        raise QueryError(
-            "the query image is a lateral view", where="upload", remedy="Ask with a frontal (PA or AP) image"
-        )
+    require_frontal(image.radiograph, "upload")
     # Encoded when it came; a query only searches.
     return workspace.retriever.query(question.query, encoding=image.encoding, radiograph=image.radiograph)
 

@@ -12,6 +12,7 @@ from edge_retrieve.runtime.bundle import FusionWeights
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.filters import Filters
 from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.preprocess.types import Flag, Radiograph
 
 
 class Combine(str, Enum):
@@ -111,3 +112,24 @@ class Query:
             )
         if not all(math.isfinite(weight) and weight > 0 for weight in self.weights):
             raise QueryError("a weight is not above zero", remedy="Leave out a place that does not count")
+
+
+def require_frontal(radiograph: Radiograph, where: str) -> None:
+    """Refuse to ask with a lateral view: the regions are those of a frontal one.
+
+    Parameters
+    ----------
+    radiograph : Radiograph
+        Of the query.
+    where : str
+        The file or field it came in, for the error.
+
+    Raises
+    ------
+    QueryError
+        Where it is a lateral view.
+    """
+    if Flag.LATERAL_VIEW in radiograph.flags:
+        raise QueryError(
+            "the query image is a lateral view", where=where, remedy="Ask with a frontal (PA or AP) image"
+        )

@@ -23,9 +23,9 @@ from edge_retrieve.runtime.hits import Modality, RetrievalResult
 from edge_retrieve.runtime.index import Index
 from edge_retrieve.runtime.own_studies import own_studies
 from edge_retrieve.runtime.preprocess import load_radiograph
-from edge_retrieve.runtime.preprocess.types import Flag, FloatImage, Radiograph
+from edge_retrieve.runtime.preprocess.types import FloatImage, Radiograph
 from edge_retrieve.runtime.probe import Probe
-from edge_retrieve.runtime.query import BOTH, Query
+from edge_retrieve.runtime.query import BOTH, Query, require_frontal
 from edge_retrieve.runtime.reports import ParsedReport, parse_report, text_by_region
 from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Store, StudyRecord
@@ -185,12 +185,7 @@ class Retriever:
         if query.image is None:
             raise QueryError("the query has no image", remedy="Give an image file")
         radiograph = load_radiograph(query.image)
-        if Flag.LATERAL_VIEW in radiograph.flags:
-            raise QueryError(
-                "the query image is a lateral view",
-                where=str(query.image),
-                remedy="Ask with a frontal (PA or AP) image",
-            )
+        require_frontal(radiograph, str(query.image))
         return self._encoder.encode_image(radiograph.pixels), radiograph
 
     def _answer(

@@ -22,12 +22,12 @@ from edge_retrieve.edge_app.draining import Drain
 from edge_retrieve.edge_app.explaining import draft_json, evidence_json
 from edge_retrieve.edge_app.metrics import Stage
 from edge_retrieve.edge_app.wire import Json
-from edge_retrieve.runtime.errors import EdgeRetrieveError, QueryError
+from edge_retrieve.runtime.errors import EdgeRetrieveError
 from edge_retrieve.runtime.explain.draft import Draft
 from edge_retrieve.runtime.explain.evidence import Evidence
 from edge_retrieve.runtime.explain.llm.writer import LlmWriter
 from edge_retrieve.runtime.explain.template import TemplateWriter
-from edge_retrieve.runtime.preprocess.types import Flag
+from edge_retrieve.runtime.query import require_frontal
 
 router = APIRouter(tags=["explanation"])
 
@@ -76,10 +76,8 @@ async def draft(request: Request, use: Use) -> StreamingResponse:
 
 def _gathered(use: Services, ready: Ready) -> Evidence:
     question, image = ready.question, ready.image
-    if image is not None and Flag.LATERAL_VIEW in image.radiograph.flags:
-        raise QueryError(
-            "the query image is a lateral view", where="upload", remedy="Ask with a frontal (PA or AP) image"
-        )
+    if image is not None:
+        require_frontal(image.radiograph, "upload")
     explainer, placed = use.workspace.explainer, bool(question.query.regions or question.query.boxes)
     with use.metrics.stage(Stage.SEARCH):
         if question.study is not None:
