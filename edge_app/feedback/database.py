@@ -13,7 +13,7 @@ from edge_retrieve.runtime.errors import StoreError
 
 FEEDBACK_NAME = "feedback.sqlite"
 
-_VERSION = 2
+_VERSION = 3
 _APPLICATION_ID = 0x45524642  # "ERFB"
 _TIMEOUT_S = 10.0
 # Nothing of a read is changed once it is written: each step is a row of its own.
@@ -64,6 +64,13 @@ CREATE TABLE acceptances (
   login TEXT NOT NULL,
   at TEXT NOT NULL
 );
+"""
+# Since version 3. A read without a row is of whoever used the server while it had no users.
+_READERS = """
+CREATE TABLE IF NOT EXISTS readers (
+  read TEXT PRIMARY KEY REFERENCES reads (read) ON DELETE CASCADE,
+  login TEXT NOT NULL
+) WITHOUT ROWID;
 """
 
 
@@ -152,7 +159,7 @@ class FeedbackDatabase:
         db.execute("BEGIN IMMEDIATE")
         # Another process may have made the tables while this one waited for the lock.
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        missing = "".join((_TABLES, _ACCEPTANCES)[version:])
+        missing = "".join((_TABLES, _ACCEPTANCES, _READERS)[version:])
         if missing:
             for statement in missing.split(";"):
                 if statement.strip():

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edge_retrieve.edge_app.access.current import LOCAL, current_user
 from edge_retrieve.edge_app.feedback.database import FeedbackDatabase, now
 from edge_retrieve.edge_app.feedback.questions import Asked
 from edge_retrieve.edge_app.feedback.verdicts import note_query
@@ -98,8 +99,11 @@ _SELECT = (
 )
 
 
+_READER = f"coalesce((SELECT login FROM readers WHERE read = r.read), '{LOCAL}')"
+
+
 class Reads:
-    """The reads of one store.
+    """The reads of one store. Each is its reader's alone: to others it does not exist.
 
     Parameters
     ----------
@@ -127,6 +131,7 @@ class Reads:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (read, asked.query_id, json.dumps(document), asked_before, _held(impression), at),
             )
+            db.execute("INSERT INTO readers VALUES (?, ?)", (read, current_user()))
         return Read(read, asked, document, asked_before, impression, at, None, None)
 
     def reveal(self, read: str, studies: Sequence[str], *, abstained: bool) -> None:
@@ -171,7 +176,7 @@ class Reads:
             Where there is none of that name.
         """
         with self._database.reading() as db:
-            row = None if db is None else db.execute(f"{_SELECT} WHERE r.read = ?", (read,)).fetchone()
+            row = None if db is None else _own(db, " AND r.read = ?", read).fetchone()
         if row is None:
             raise NotFoundError(
                 "there is no such read", where=f"read {read}", remedy="Take one from GET /api/reads"
@@ -183,11 +188,17 @@ class Reads:
         with self._database.reading() as db:
             if db is None:
                 return ReadPage(0, ())
-            (total,) = db.execute("SELECT count(*) FROM reads").fetchone()
-            rows: list[sqlite3.Row] = db.execute(
-                f"{_SELECT} ORDER BY r.id DESC LIMIT ? OFFSET ?", (limit, offset)
-            ).fetchall()
+            (total,) = db.execute(
+                f"SELECT count(*) FROM reads r WHERE {_READER} = ?", (current_user(),)
+            ).fetchone()
+            newest = " ORDER BY r.id DESC LIMIT ? OFFSET ?"
+            rows: list[sqlite3.Row] = _own(db, newest, limit, offset).fetchall()
         return ReadPage(int(total), tuple(_read(row) for row in rows))
+
+
+def _own(db: sqlite3.Connection, rest: str, *values: object) -> sqlite3.Cursor:
+    """Select reads of the user whose request is under way."""
+    return db.execute(f"{_SELECT} WHERE {_READER} = ?{rest}", (current_user(), *values))
 
 
 def _held(impression: Impression) -> str:

@@ -221,3 +221,19 @@ def test_an_upload_is_its_owners_alone(as_user, toy, tmp_path):
         assert ada.get(f"/api/uploads/{upload}{path}").status_code == 404, path
     assert ada.post("/api/query", json={"upload": upload}).status_code == 404
     assert rita.post("/api/query", json={"upload": upload}).status_code == 200
+
+
+def test_a_read_is_its_readers_alone(as_user):
+    rita, ada = as_user("rita"), as_user("ada")
+    asked = {"query": {"text": "nodule"}, "impression": "A nodule, I think."}
+    begun = rita.post("/api/reads", json=asked)
+    assert begun.status_code == 201, begun.text
+    read = begun.json()["read"]
+    final = {"impression": "Not hers."}
+    assert ada.get(f"/api/reads/{read}").status_code == 404
+    assert ada.post(f"/api/reads/{read}/reveal").status_code == 404
+    assert ada.post(f"/api/reads/{read}/final", json=final).status_code == 404
+    assert read not in [each["read"] for each in ada.get("/api/reads").json()["reads"]]
+    assert rita.get(f"/api/reads/{read}").json()["impression"] == "A nodule, I think."
+    assert rita.post(f"/api/reads/{read}/reveal").status_code == 200
+    assert rita.get("/api/reads").json()["total"] >= 1

@@ -107,4 +107,4 @@ def test_feedback_of_an_earlier_version_is_kept_and_goes_on(own, draft, query):
     assert accept(own, draft["draft"]).status_code == 201
     assert own.get("/api/feedback").json()["total"] == 1
     with FeedbackDatabase(own.workspace.store.path).reading() as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
