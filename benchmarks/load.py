@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import platform
@@ -28,17 +27,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from edge_retrieve.edge_app.bench.load import Load, run_load
 from edge_retrieve.edge_app.client import Client
 from edge_retrieve.edge_app.demo import DemoFolder, prepare
+from edge_retrieve.runtime.preprocess import load_radiograph, render_png
+from edge_retrieve.runtime.preprocess.types import FloatImage
 
 BOUND_P99, BOUND_MEMORY = 4.0, 1.05
 _PORT_PATIENCE_S = 60.0
@@ -102,15 +103,17 @@ def measure(address: str, process: int, folder: DemoFolder, clients: int, second
         ended = threading.Event()
         watcher = threading.Thread(target=_watch, args=(process, samples, ended))
         watcher.start()
-        load = run_load(address, names, images, clients=clients, seconds=seconds, fresh=_fresh)
+        fresh = partial(_fresh, [load_radiograph(image).pixels for image in images])
+        load = run_load(address, names, images, clients=clients, seconds=seconds, fresh=fresh)
         ended.set()
         watcher.join()
         results = [client.wait_for(job) for job in load.ingests]
         stored = sum(
             int(job.result["accepted"]) + int(job.result["flagged"]) for job in results if job.result
         )
-        lost = len(load.ingests) - min(stored, client.archive().studies - before)
-    return _document(load, _memory(samples, seconds), clients, seconds, lost)
+        rejected = sum(int(job.result["rejected"]) for job in results if job.result)
+        lost = len(load.ingests) - rejected - min(stored, client.archive().studies - before)
+    return _document(load, _memory(samples, seconds), clients, seconds, lost) | {"rejected": rejected}
 
 
 def _document(load: Load, memory: Memory, clients: int, seconds: float, lost: int) -> dict:
@@ -140,15 +143,11 @@ def _document(load: Load, memory: Memory, clients: int, seconds: float, lost: in
     }
 
 
-def _fresh(chance: random.Random) -> bytes:
-    """Return a picture that was never sent before: soft noise, 512 pixels a side."""
-    noise = np.random.default_rng(chance.getrandbits(63)).normal(size=(64, 64))
-    soft = Image.fromarray(noise.astype(np.float32)).resize((512, 512), Image.Resampling.BICUBIC)
-    values = np.asarray(soft)
-    stream = io.BytesIO()
-    scaled = 255 * (values - values.min()) / np.ptp(values)
-    Image.fromarray(scaled.astype(np.uint8)).save(stream, format="PNG")
-    return stream.getvalue()
+def _fresh(phantoms: Sequence[FloatImage], chance: random.Random) -> bytes:
+    """Return a picture that was never sent before: a phantom under noise of its own, as PNG."""
+    phantom = chance.choice(phantoms)
+    noise = np.random.default_rng(chance.getrandbits(63)).normal(scale=0.02, size=phantom.shape)
+    return render_png((phantom + noise).astype(np.float32), max(phantom.shape))
 
 
 def _watch(process: int, samples: list[tuple[float, float]], ended: threading.Event) -> None:

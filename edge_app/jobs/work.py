@@ -20,7 +20,7 @@ from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.erasure import rebuild
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.index import Index
-from edge_retrieve.runtime.ingest import ingest
+from edge_retrieve.runtime.ingest import Outcome, ingest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -146,9 +146,14 @@ def _ingest(workspace: Workspace, paths: list[Path], progress: Progress) -> Resu
     deidentifier = prepare_ingest(workspace.store, workspace.site, paths)
     summary = ingest(workspace.store, workspace.encoder, paths, progress=told, deidentifier=deidentifier)
     label_after_ingest(workspace.store.path, paths, was_empty=was_empty)
-    return {
+    found: Result = {
         "accepted": summary.accepted,
         "flagged": summary.flagged,
         "rejected": summary.rejected,
         "unchanged": summary.unchanged,
     }
+    rejected = [file for file in summary.files if file.outcome is Outcome.REJECTED]
+    if rejected:
+        # Without the path, which may hold an identifier.
+        found["reason"] = rejected[0].reason.replace(f"{rejected[0].path}: ", "")
+    return found

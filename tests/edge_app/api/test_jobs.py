@@ -104,6 +104,16 @@ def test_a_rebuild_leaves_no_trace_of_what_was_deleted(own, studies):
     assert own.post("/api/query", json={"text": "nodule", "k": 6}).json()["hits"]
 
 
+def test_a_file_that_is_rejected_says_why_and_not_where(make_own, toy, tmp_path):
+    (tmp_path / "in" / "SMITH-JOHN").mkdir(parents=True)
+    (tmp_path / "in" / "SMITH-JOHN" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    client = make_own(ingest_folders=str(tmp_path))
+    done = ended(client, begin(client, kind="ingest", path=str(tmp_path / "in")))
+    assert done["result"]["rejected"] == 1
+    assert "truncated" in done["result"]["reason"]
+    assert "SMITH" not in str(done)
+
+
 @pytest.mark.parametrize(
     ("wanted", "status"),
     [

@@ -168,3 +168,12 @@ def test_an_ingested_file_keeps_its_values_and_its_order(own, dicom_bytes, ramp,
 def test_pictures_are_kept_out_of_shared_caches(client, narrow):
     for what in ("pixels", "image.png"):
         assert client.get(f"{narrow}/{what}").headers["cache-control"].startswith("private")
+
+
+def test_an_8_bit_picture_of_an_earlier_version_says_so(own):
+    study = own.get("/api/studies").json()["studies"][0]["study"]
+    # As a larger X-ray lies in a store of schema 3: reduced to 8 bits, with no word on its values.
+    own.workspace.store._db.execute("UPDATE images SET width = 2000, height = 2000")
+    facts = own.get(f"/api/studies/{study}/pixels.json").json()
+    assert (facts["width"], facts["bits"], facts["scale"]) == (2000, 8, "display")
+    assert "earlier version" in facts["note"]
