@@ -38,8 +38,10 @@ async function ask(path, options) {
   return (await answer(path, options)).json();
 }
 
+const posted = (body, signal) => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal });
+
 function send(path, body, signal) {
-  return ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal });
+  return ask(path, posted(body, signal));
 }
 
 // The address of a query image: { kind: "study" | "upload", id }.
@@ -64,6 +66,17 @@ export const judgements = (queryId) => ask(`api/feedback?${new URLSearchParams({
 export const commit = (body) => send("api/reads", body);
 export const reveal = (read, signal) => send(`api/reads/${encodeURIComponent(read)}/reveal`, {}, signal);
 export const conclude = (read, body) => send(`api/reads/${encodeURIComponent(read)}/final`, body);
+
+export const explain = (body, signal) => send("api/explain", body, signal);
+export const draft = (body, signal) => answer("api/draft", posted(body, signal)); // a stream of events
+export const acceptDraft = (body) => send("api/drafts/accept", body);
+
+// Results as one file, of a kind or all: { blob, name }.
+export async function takeAway(kind, body) {
+  const response = await answer(kind === "all" ? "api/results.zip" : `api/results/${kind}`, posted(body));
+  const name = response.headers.get("content-disposition")?.match(/filename="([^"]+)"/)?.[1] || kind;
+  return { blob: await response.blob(), name };
+}
 
 export function encode(file) {
   const form = new FormData();

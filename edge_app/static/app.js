@@ -4,10 +4,12 @@ import * as api from "./api.js";
 import { nudged } from "./boxes.js";
 import { Comparison } from "./comparison.js";
 import { $, node, press, pressed } from "./dom.js";
+import { Explanation } from "./explanation.js";
 import { Feedback } from "./feedback.js";
 import { bindFiles } from "./files.js";
 import { Filters } from "./filters.js";
 import { describe } from "./frame.js";
+import { Sentences } from "./ground.js";
 import { Heat } from "./heat.js";
 import { bindKeys } from "./keys.js";
 import { Picker } from "./picker.js";
@@ -35,7 +37,9 @@ const query = new Query({ question, viewer: queryViewer, picker, onChange: chang
 const comparison = new Comparison({ queryViewer, caseViewer, query: () => query, onProblem });
 const filters = new Filters({ question, onChange: () => query.changed() });
 const heat = new Heat({ onProblem });
-const reads = new Reads({ onReveal: (result) => show(result), onProblem, onMode: () => results.clear("Search again.") });
+const sentences = new Sentences({ onAsk: showSentence });
+const explanation = new Explanation({ tabs, onOpen: openNeighbour, onPoint: (regions) => queryViewer.setCited(regions) });
+const reads = new Reads({ onReveal: (result) => show(result), onProblem, onMode: () => forgetAnswer("Search again.") });
 const worklist = new Worklist({
   list: $("studies"), search: $("study-search"), count: $("study-count"), label: $("page-label"), back: $("page-back"), next: $("page-next"),
   onChoose: (id) => choose({ kind: "study", id }), onProblem,
@@ -53,11 +57,18 @@ function onHover(name) {
   picker.setHover(name);
 }
 
+// The answer on the page is no longer wanted.
+function forgetAnswer(text) {
+  results.clear(text);
+  explanation.clear();
+}
+
 // The question is another one than was answered.
 function changed() {
   $("search").disabled = question.empty;
   $("add-box").disabled = !query.shown;
   results.setStale();
+  explanation.setStale();
   reads.close();
 }
 
@@ -73,14 +84,14 @@ function onChoose(source, shown, asAsked) {
   worklist.setCurrent(isStudy ? source.id : null);
   priors.load(shown.patient, isStudy ? source.id : null);
   tabs.show("tab-cases");
-  if (!asAsked) results.clear("Mark the suspicious region, then search.");
+  if (!asAsked) forgetAnswer("Mark the suspicious region, then search.");
 }
 
 function upload(file) {
   if (!file) return;
   closeComparison();
   showHeat(false);
-  results.clear(`Reading ${file.name} …`);
+  forgetAnswer(`Reading ${file.name} …`);
   query.upload(file);
 }
 
@@ -93,7 +104,7 @@ async function search(next = false) {
   if (!next) {
     closeComparison();
     if (reads.on) {
-      results.clear("The cases are shown once your impression is kept.");
+      forgetAnswer("The cases are shown once your impression is kept.");
       reads.open(question.body());
       return;
     }
@@ -115,22 +126,30 @@ async function search(next = false) {
 function show(result) {
   feedback.clear(result.query_id);
   results.show(result);
+  explanation.answered(question.body());
   query.setSearched(result.query_boxes);
   feedback.load();
 }
 
-async function openHit(hit) {
-  results.setCurrent(hit.study);
-  priors.setCurrent(null);
-  await comparison.openHit(hit);
-  if (pressed($("toggle-heat"))) showHeat(true);
+// Open a case beside the query; `prior` where it is of the same patient.
+async function open(study, opening, prior = false) {
+  results.setCurrent(prior ? null : study);
+  priors.setCurrent(prior ? study : null);
+  explanation.setCurrent(prior ? null : study);
+  await opening;
+  if (pressed($("toggle-heat"))) showHeat(true, sentences.text);
 }
 
-async function openPrior(study) {
-  priors.setCurrent(study.study);
-  results.setCurrent(null);
-  await comparison.openPrior(study);
-  if (pressed($("toggle-heat"))) showHeat(true);
+function openHit(hit) {
+  return open(hit.study, comparison.openHit(hit));
+}
+
+function openNeighbour(neighbour, place) {
+  return open(neighbour.study, comparison.openNeighbour(neighbour, place));
+}
+
+function openPrior(study) {
+  return open(study.study, comparison.openPrior(study), true);
 }
 
 function step(by) {
@@ -144,18 +163,30 @@ function step(by) {
 function closeComparison() {
   results.setCurrent(null);
   priors.setCurrent(null);
+  explanation.setCurrent(null);
   comparison.close();
 }
 
+// A sentence was clicked, in a case's report or elsewhere; "" to show none.
+async function showSentence(text, element) {
+  const hit = results.hits.find((one) => one.study === element.closest("#hits .hit")?.dataset.study);
+  if (text && hit && hit.study !== comparison.opened) {
+    press($("toggle-heat"), true); // as soon as it is open
+    await openHit(hit);
+  } else showHeat(Boolean(text), text);
+}
+
 // Where the words are, on whatever is shown; without words, those of the open case that matched.
-function showHeat(on) {
-  const phrase = question.text.trim() || results.hits.find((hit) => hit.study === comparison.opened)?.sentences[0] || "";
+function showHeat(on, sentence = "") {
+  if (!sentence) sentences.forget();
+  const phrase = sentence || question.text.trim() || results.hits.find((hit) => hit.study === comparison.opened)?.sentences[0] || "";
   heat.clear(...viewers);
   if (on && !phrase) results.say("Write the words to look for, then show where they are.");
   press($("toggle-heat"), on && Boolean(phrase));
   if (!on || !phrase) return;
-  if (query.source) heat.show(queryViewer, query.source, phrase);
-  if (comparison.opened) heat.show(caseViewer, { kind: "study", id: comparison.opened }, phrase);
+  const isSentence = Boolean(sentence);
+  if (query.source) heat.show(queryViewer, query.source, phrase, isSentence);
+  if (comparison.opened) heat.show(caseViewer, { kind: "study", id: comparison.opened }, phrase, isSentence);
 }
 
 function setTool(tool) {
@@ -238,7 +269,7 @@ function listen() {
 async function start() {
   setTool("mark");
   listen();
-  const around = Promise.all([describe(onProblem), worklist.load(0)]).catch(complain);
+  const around = Promise.all([describe(onProblem), worklist.load(0)]).then(([me]) => explanation.accepting.setReader(me), complain);
   try {
     const [{ regions }, { findings }] = await Promise.all([api.regions(), api.findings()]);
     picker.fill(regions);

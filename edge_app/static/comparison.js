@@ -60,6 +60,15 @@ export class Comparison {
     await this.#open(hit.study, title, boxes, hit.sentences);
   }
 
+  // A case that votes in a place.
+  async openNeighbour(neighbour, place) {
+    const { study, stated, box, sentences, probability } = neighbour;
+    const where = place.region || "whole image";
+    const label = [where, stated[0]].filter(Boolean).join(" · ");
+    const title = [`#${neighbour.rank} ${where}`, stated.join(", ") || "no finding stated here", probability == null ? "" : percent(probability), study];
+    await this.#open(study, title, box ? [{ key: where, box, kind: "match", label }] : [], sentences);
+  }
+
   async openPrior(study) {
     await this.#open(study.study, ["Same patient", study.patient, who(study)], [], []);
   }

@@ -38,11 +38,11 @@ export function bindKeys({ actions, focus, help, viewers }) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") {
-      if (event.target.matches("input, textarea")) event.target.blur();
+      if (event.target.matches("input, textarea") || event.target.isContentEditable) event.target.blur();
       else actions.close();
       return;
     }
-    if (event.target.matches(WRITING)) return;
+    if (event.target.matches(WRITING) || event.target.isContentEditable) return;
     if (viewers.includes(event.target) && ARROWS[event.key]) {
       event.preventDefault();
       actions.nudge(event.target, ...ARROWS[event.key], event.shiftKey);

@@ -1,4 +1,6 @@
-// Report text with the sentences that matter marked.
+// Report text with the sentences that matter marked; each shows on a click where it is on the images.
+
+import { clickable, sentencesOf } from "./ground.js";
 
 function pattern(sentence) {
   const words = sentence.trim().split(/\s+/).map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
@@ -13,17 +15,31 @@ export function fillReport(node, report, sentences = [], absent = "No report was
   }
   const wanted = sentences.filter((sentence) => sentence.trim());
   if (!wanted.length) {
-    node.textContent = report;
+    addSentences(node, report);
     return;
   }
   const finder = new RegExp(wanted.map(pattern).join("|"), "g");
   let end = 0;
   for (const found of report.matchAll(finder)) {
-    node.append(report.slice(end, found.index));
-    const mark = document.createElement("mark");
+    addSentences(node, report.slice(end, found.index));
+    const mark = clickable(document.createElement("mark"));
     mark.textContent = found[0];
     node.append(mark);
     end = found.index + found[0].length;
   }
-  node.append(report.slice(end));
+  addSentences(node, report.slice(end));
+}
+
+function addSentences(node, text) {
+  for (const part of sentencesOf(text)) {
+    const words = part.trim();
+    if (!words) {
+      node.append(part);
+      continue;
+    }
+    const [before, after] = part.split(words);
+    const sentence = clickable(document.createElement("span"));
+    sentence.textContent = words;
+    node.append(before, sentence, after);
+  }
 }

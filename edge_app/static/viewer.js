@@ -8,6 +8,8 @@ import { NEUTRAL } from "./pixels.js";
 import { presetWindow } from "./presets.js";
 import { View } from "./view.js";
 
+const NAMED = 4; // cited boxes that are named
+
 export class Viewer extends EventTarget {
   constructor(root, { markable = false, empty = "" } = {}) {
     super();
@@ -20,6 +22,7 @@ export class Viewer extends EventTarget {
     this.empty = root.appendChild(node("div", "empty", empty));
     this.remark = "";
     this.boxes = [];
+    this.cited = new Set();
     this.showRegions = true;
     this.quietHidden = false;
     this.tool = "mark";
@@ -86,6 +89,12 @@ export class Viewer extends EventTarget {
 
   setHover(key) {
     this.hover = key;
+    this.draw();
+  }
+
+  // Boxes that a sentence or a case rests on, by their keys; none for an empty list.
+  setCited(keys) {
+    this.cited = new Set(keys);
     this.draw();
   }
 
@@ -172,10 +181,12 @@ export class Viewer extends EventTarget {
     const { dragging } = this;
     const items = [];
     for (const item of [...this.boxes, ...(this.heat?.boxes || [])]) {
-      const hover = this.hover !== undefined && item.key === this.hover;
+      const cited = this.cited.has(item.key);
+      const hover = cited || (this.hover !== undefined && item.key === this.hover);
       if (item.kind === "quiet" && !hover && (!this.showRegions || this.quietHidden)) continue;
       const box = dragging?.key === item.key ? dragging.box : item.box;
-      items.push({ ...item, hover, box: this.view.boxToFrame(box) });
+      const label = cited && this.cited.size > NAMED ? "" : item.label; // many names would hide the image
+      items.push({ ...item, label, hover, box: this.view.boxToFrame(box) });
     }
     if (dragging && !dragging.key) items.push({ kind: "drawn", box: this.view.boxToFrame(dragging.box) });
     return items;

@@ -174,7 +174,7 @@ def sure_address(toy, store_path, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def demo_store(tmp_path_factory):
-    """The store of a small demonstration: phantoms (synthetic), some of one patient, with the shipped bundle."""
+    """A store for a small demonstration: phantoms (synthetic), some of one patient; the shipped bundle."""
     from edge_retrieve.train.phantom.archive import write_archive
 
     folder = tmp_path_factory.mktemp("demo")
