@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from playwright.sync_api import sync_playwright
 
-from edge_retrieve.edge_app.bench.browser import chromium, find_chromium
+from edge_retrieve.edge_app.bench.browser import find_chromium, launch_chromium
 from edge_retrieve.edge_app.bench.phantom_archive import fill_store, render_phantoms
 from edge_retrieve.edge_app.bench.serving import serving
 from edge_retrieve.edge_app.workspace import Workspace
@@ -86,9 +87,9 @@ def main() -> None:
         store = options.store or Path(folder) / "store"
         if not store.exists():
             _fill(store, Path(folder), options.studies)
-        with Workspace(store) as workspace, serving(workspace) as address, chromium() as browser:
+        with Workspace(store) as workspace, serving(workspace) as address, sync_playwright() as driver:
             studies = workspace.store.count()
-            rows = measure(browser, address, options.runs)
+            rows = measure(launch_chromium(driver), address, options.runs)
     document = {
         "synthetic": True,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_retrieve.edge_app.bench.browser import chromium
+from playwright.sync_api import sync_playwright
+
+from edge_retrieve.edge_app.bench.browser import launch_chromium
 from edge_retrieve.edge_app.bench.serving import serving
 from edge_retrieve.edge_app.demo import DemoFolder, Example, choose_example, prepare
 from edge_retrieve.edge_app.workspace import Workspace
@@ -147,7 +149,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = DemoFolder((options.dir or Path(temporary)).resolve(), options.studies)
         prepare(folder, _quiet)
-        with Workspace(folder.store) as workspace, serving(workspace) as address, chromium() as browser:
+        with Workspace(folder.store) as workspace, serving(workspace) as address, sync_playwright() as driver:
+            browser = launch_chromium(driver)
             example = choose_example(workspace.store, folder.new_cases)
             for name in [options.only] if options.only else PICTURES:
                 context = browser.new_context(viewport=LAPTOP)

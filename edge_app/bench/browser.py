@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from edge_retrieve.runtime.errors import MissingExtraError
@@ -22,29 +20,27 @@ def find_chromium() -> str | None:
     return next((found for found in map(shutil.which, _NAMES) if found), None)
 
 
-@contextmanager
-def chromium() -> Iterator[Any]:
-    """Run Chromium without a window; gives Playwright's browser.
+def launch_chromium(driver: Any) -> Any:
+    """Start Chromium without a window.
+
+    Parameters
+    ----------
+    driver : playwright.sync_api.Playwright
+        What ``sync_playwright()`` gives; it closes the browser when it ends. Playwright is a tool of
+        developers, which this package does not import.
+
+    Returns
+    -------
+    playwright.sync_api.Browser
 
     Raises
     ------
     MissingExtraError
-        Where Playwright or Chromium is not installed.
+        Where Chromium is not installed.
     """
     where = find_chromium()
     if where is None:
         raise MissingExtraError(
             "there is no Chromium", where="search path", remedy="Install it (apt-get install chromium)"
         )
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError as error:
-        raise MissingExtraError(
-            "Playwright is not installed", where="edge_app", remedy='pip install "edge-retrieve[dev]"'
-        ) from error
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=where, args=list(_FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
+    return driver.chromium.launch(executable_path=where, args=list(_FLAGS))

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from edge_retrieve.edge_app.api import create_app
-from edge_retrieve.edge_app.bench.browser import chromium, find_chromium
+from edge_retrieve.edge_app.bench.browser import find_chromium, launch_chromium
 from edge_retrieve.edge_app.cli import main
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
@@ -125,8 +125,8 @@ def served(toy, store_path, tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser():
     """A browser for a file of tests. While Playwright runs, nothing else may run an event loop here."""
-    pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (extra dev)")
     if find_chromium() is None:
         pytest.skip("needs Chromium (apt-get install chromium)")
-    with chromium() as browser:
-        yield browser
+    with playwright.sync_playwright() as driver:
+        yield launch_chromium(driver)
