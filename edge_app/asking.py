@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 
 from edge_retrieve.edge_app.fields import (
@@ -13,6 +13,7 @@ from edge_retrieve.edge_app.fields import (
     flag,
     items,
     number,
+    shown,
     text,
     texts,
     whole,
@@ -100,10 +101,9 @@ def read_question(document: object, max_hits: int) -> Question:
 def read_box(edges: object) -> Box:
     """Return a box of four numbers, or raise `QueryError`."""
     if isinstance(edges, Sequence) and not isinstance(edges, str) and len(edges) == 4:
-        numbers = [edge for edge in edges if isinstance(edge, int | float) and not isinstance(edge, bool)]
-        if len(numbers) == 4 and all(math.isfinite(edge) for edge in numbers):
-            return Box(*(float(edge) for edge in numbers))
-    raise QueryError(f"{edges!r} is no box", where="boxes", remedy="Give [x1, y1, x2, y2] in pixels")
+        with suppress(QueryError):
+            return Box(*(finite(edge, "boxes") for edge in edges))
+    raise QueryError(f"{shown(edges)} is no box", where="boxes", remedy="Give [x1, y1, x2, y2] in pixels")
 
 
 def _weighted(item: object, name: str) -> tuple[object, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from enum import Enum
@@ -13,13 +14,28 @@ Choice = TypeVar("Choice", bound=Enum)
 
 
 def check_names(document: object, known: Collection[str], where: str) -> Mapping[str, object]:
-    """Return a JSON object, or raise `QueryError` where it is none or has entries that are not known."""
+    """Return a JSON object, or raise `QueryError`.
+
+    It does so where it is none, has entries that are not known, is nested too deeply, or has text that is
+    not valid Unicode: JSON can write half of a surrogate pair, which neither a file nor an answer can hold.
+    """
+    names = ", ".join(sorted(known))
     if not isinstance(document, Mapping):
-        raise QueryError(f"this is not a JSON object: {_shown(document)}", where=where)
+        raise QueryError(
+            f"this is not a JSON object: {shown(document)}", where=where, remedy=f"Its entries are {names}"
+        )
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise QueryError(
+            "a text is not valid Unicode (a lone surrogate)", where=where, remedy="Send text in UTF-8"
+        ) from None
+    except RecursionError:
+        raise QueryError("it is nested too deeply", where=where, remedy=f"Its entries are {names}") from None
     unknown = sorted(set(map(str, document)) - set(known))
     if unknown:
         raise QueryError(
-            f"unknown entries {', '.join(unknown)[:200]}", where=where, remedy=f"Known are {sorted(known)}"
+            f"unknown entries {', '.join(unknown)[:200]}", where=where, remedy=f"Known are {names}"
         )
     return document
 
@@ -30,9 +46,11 @@ def text(document: Mapping[str, object], name: str, longest: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise QueryError(f"{_shown(value)} is no text", where=name)
+        raise QueryError(f"{shown(value)} is no text", where=name, remedy="Give one string")
     if len(value) > longest:
-        raise QueryError(f"the text is longer than {longest} characters", where=name)
+        raise QueryError(
+            f"the text is longer than {longest} characters", where=name, remedy="Send the part that matters"
+        )
     return value if value.strip() else None
 
 
@@ -40,7 +58,7 @@ def items(document: Mapping[str, object], name: str) -> list[object]:
     """Return a list, empty where it is missing."""
     value = document.get(name, [])
     if not isinstance(value, list):
-        raise QueryError(f"{_shown(value)} is no list", where=name)
+        raise QueryError(f"{shown(value)} is no list", where=name, remedy="Put it into square brackets")
     return value
 
 
@@ -49,7 +67,7 @@ def texts(document: Mapping[str, object], name: str) -> list[str]:
     found = []
     for item in items(document, name):
         if not isinstance(item, str):
-            raise QueryError(f"{_shown(item)} is no text", where=name)
+            raise QueryError(f"{shown(item)} is no text", where=name, remedy="Give a list of strings")
         found.append(item)
     return found
 
@@ -59,7 +77,7 @@ def whole(document: Mapping[str, object], name: str, default: int, bounds: tuple
     value = document.get(name, default)
     least, most = bounds
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise QueryError(f"{_shown(value)} is no such number", where=name, remedy=f"Give {least} to {most}")
+        raise QueryError(f"{shown(value)} is no such number", where=name, remedy=f"Give {least} to {most}")
     return value
 
 
@@ -78,14 +96,18 @@ def finite(value: object, where: str) -> float:
             as_float = math.inf
         if math.isfinite(as_float):
             return as_float
-    raise QueryError(f"{_shown(value)} is no number", where=where, remedy="Give a finite number")
+    raise QueryError(f"{shown(value)} is no number", where=where, remedy="Give a finite number")
 
 
 def flag(document: Mapping[str, object], name: str) -> bool:
     """Return true or false; false where it is missing."""
     value = document.get(name, False)
     if not isinstance(value, bool):
-        raise QueryError(f"{_shown(value)} is neither true nor false", where=name)
+        raise QueryError(
+            f"{shown(value)} is neither true nor false",
+            where=name,
+            remedy="Give one of these",
+        )
     return value
 
 
@@ -95,9 +117,9 @@ def choice(kind: type[Choice], value: object, where: str) -> Choice:
         if member.value == value:
             return member
     known = ", ".join(str(member.value) for member in kind)
-    raise QueryError(f"{_shown(value)} is unknown", where=where, remedy=f"Choose one of {known}")
+    raise QueryError(f"{shown(value)} is unknown", where=where, remedy=f"Choose one of {known}")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Return a value as an error shows it, the beginning of a long one."""
     return repr(value)[:80]

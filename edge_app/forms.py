@@ -17,6 +17,7 @@ _LISTS = ("regions", "boxes", "sides")
 _FILTER_LISTS = ("findings", "sexes", "views", "exclude_patients")
 _WHOLE = ("k", "offset")
 _NUMBERS = ("min_score", "age_from", "age_to")
+_LONGEST_NUMBER = 40  # characters
 _FLAGS = ("same_patient", "one_per_patient")
 
 
@@ -43,7 +44,8 @@ def form_document(fields: Sequence[tuple[str, str]]) -> dict[str, object]:
 
 def _scalar(name: str, value: str) -> object:
     if name in _WHOLE:
-        return int(value) if value.strip().isdecimal() else value
+        # A number of thousands of digits is none that counts anything, and Python reads none so long.
+        return int(value) if value.strip().isdecimal() and len(value) < _LONGEST_NUMBER else value
     if name in _NUMBERS:
         return _float(value)
     if name in _FLAGS:
@@ -68,7 +70,9 @@ def _json(name: str, value: str) -> object:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise QueryError(f"this is not JSON ({error})", where=name) from error
+        raise QueryError(
+            f"this is not JSON ({error})", where=name, remedy="Repeat the field for a list, or send JSON"
+        ) from error
 
 
 def _is_number(value: object) -> bool:

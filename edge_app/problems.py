@@ -127,7 +127,11 @@ async def on_error(request: Request, error: Exception) -> JSONResponse:
                 remedy="Send what /openapi.json describes",
             )
         return problem(
-            error.status_code, what=error.detail, where=request.url.path, headers=dict(error.headers or {})
+            error.status_code,
+            what=error.detail,
+            where=request.url.path,
+            remedy="See /docs for what is answered",
+            headers=dict(error.headers or {}),
         )
     # The log may be read by others than the radiologist: the kind of error, no path, no identifier.
     _LOG.error("a request failed: %s", type(error).__name__, exc_info=error)

@@ -82,7 +82,8 @@ class Query:
         Raises
         ------
         QueryError
-            Where a number is out of bounds, the text is empty, or the weights do not fit the places.
+            Where a number is out of bounds, the text is empty or not valid Unicode, or the weights do not
+            fit the places.
         """
         if self.k < 1:
             raise QueryError(f"k is {self.k}", remedy="Ask for at least one hit")
@@ -92,6 +93,9 @@ class Query:
             raise QueryError("no side of the archive is searched", remedy="Search images, reports, or both")
         if self.text is not None and not self.text.strip():
             raise QueryError("the text is empty", remedy="Write a phrase, or leave the text out")
+        if self.text is not None and any("\ud800" <= letter <= "\udfff" for letter in self.text):
+            # As a terminal of another coding, or JSON, may give it: halves of surrogate pairs.
+            raise QueryError("the text is not valid Unicode", remedy="Write it in UTF-8")
         if self.min_score is not None and not math.isfinite(self.min_score):
             raise QueryError(f"the least score is {self.min_score}", remedy="Give a number from -1 to 1")
         self._check_weights()

@@ -34,8 +34,16 @@ async def json_body(request: Request) -> object:
         )
     try:
         return await request.json()
-    except (ValueError, RecursionError) as error:
-        raise QueryError(f"the request is not JSON ({error})", where="request body") from error
+    except RecursionError as error:
+        raise QueryError(
+            "the request is nested too deeply", where="request body", remedy="See /openapi.json for its form"
+        ) from error
+    except ValueError as error:
+        raise QueryError(
+            f"the request is not JSON ({error})",
+            where="request body",
+            remedy="See /openapi.json for its form",
+        ) from error
 
 
 def require_form(request: Request) -> None:

@@ -109,6 +109,32 @@ def test_json_that_is_none_is_refused(client, body):
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"text": "half \\ud800 a letter"}',
+        '{"text": "a", "regions": ["\\udfff"]}',
+        '{"study": "\\ud800"}',
+        '{"\\ud800": 1}',
+        '{"upload": "x", "boxes": [[1, 2, 1%s, 4]]}' % ("0" * 400),
+        '{"text": "a", "k": 1%s}' % ("0" * 5000),
+    ],
+)
+@pytest.mark.parametrize("address", ["/api/query", "/api/explain", "/api/reads"])
+def test_what_no_file_can_hold_and_numbers_beyond_all_are_refused(client, address, document):
+    if address == "/api/reads":
+        document = f'{{"impression": "x", "query": {document}}}'
+    answer = client.post(address, content=document, headers={"content-type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["remedy"]
+
+
+def test_a_number_without_end_in_a_form_is_refused(client):
+    answer = client.post("/api/query", files={"text": (None, "a"), "k": (None, "9" * 5000)})
+    assert answer.status_code == 422
+    assert "1 to 100" in answer.json()["remedy"]
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
 def test_what_a_foreign_page_can_send_without_asking_is_no_query(client, kind):
     answer = client.post("/api/query", content=b'{"text": "nodule"}', headers={"content-type": kind})
