@@ -16,6 +16,7 @@ from edge_retrieve.edge_app.access.errors import ForbiddenError, LoginRequiredEr
 from edge_retrieve.edge_app.access.guard import Guard
 from edge_retrieve.edge_app.access.principal import Principal
 from edge_retrieve.edge_app.access.rules import DecisionTable
+from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.edge_app.audit.events import Action, Event, Outcome
 from edge_retrieve.edge_app.problems import problem_of
 from edge_retrieve.runtime.errors import EdgeRetrieveError
@@ -121,15 +122,21 @@ class AccessControl:
         self, scope: Scope, receive: Receive, send: Send, passage: Passage, action: Action, detail: str
     ) -> None:
         """Pass the request on; it is in the trail before the first byte of its answer goes out."""
-        recorded = False
+        recorded = refused = False
 
         async def recording(message: Message) -> None:
-            nonlocal recorded
+            nonlocal recorded, refused
             if message["type"] == "http.response.start" and not recorded:
                 recorded = True
                 outcome = Outcome.DONE if message["status"] < 400 else Outcome.FAILED
-                await self._record(passage, action, outcome, detail)
-            await send(message)
+                try:
+                    await self._record(passage, action, outcome, detail)
+                except AuditError as error:
+                    refused = True
+                    await problem_of(error)(scope, receive, send)
+            # What cannot be recorded is not shown.
+            if not refused:
+                await send(message)
 
         await self._app(scope, receive, recording)
 

@@ -10,6 +10,7 @@ from edge_retrieve.edge_app.access.database import AccessDatabase
 from edge_retrieve.edge_app.access.roles import Role
 from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.audit import AuditError, AuditTrail
 from edge_retrieve.edge_app.audit.references import references_of
 from edge_retrieve.edge_app.audit.verify import read_trail, verify_trail
 from edge_retrieve.edge_app.workspace import Workspace
@@ -101,3 +102,19 @@ def test_an_administrator_reads_the_trail_newest_first(toy, store_path, day):
     assert [entry["number"] for entry in entries[1:]] == expected
     assert entries[0]["action"] == "log in"
     assert entries[0]["user"] == "ada"
+
+
+def test_what_cannot_be_recorded_is_not_shown(make_client, monkeypatch):
+    client = make_client()
+    assert client.get("/api/studies").status_code == 200
+
+    def full(trail, event):
+        raise AuditError("the audit trail cannot be written (No space left on device)")
+
+    monkeypatch.setattr(AuditTrail, "record", full)
+    refused = client.get("/api/studies")
+    assert refused.status_code == 503
+    assert "audit trail" in refused.json()["what"]
+    assert "studies" not in refused.json()
+    # What shows nobody goes on.
+    assert client.get("/api/regions").status_code == 200
