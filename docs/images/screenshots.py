@@ -127,6 +127,25 @@ def drawn_box(visit: Visit) -> None:
     visit.search()
 
 
+def evidence(visit: Visit) -> None:
+    """Show what speaks for and against, and a case that does, beside the query."""
+    visit.ask()
+    visit.page.click("#tab-evidence")
+    visit.page.click("#evidence .case-chip >> nth=0")
+    visit.page.wait_for_selector("#hit-viewer svg rect.match")
+
+
+def draft(visit: Visit) -> None:
+    """Show a draft, and where one of its sentences is on both images."""
+    visit.ask()
+    visit.page.click("#tab-draft")
+    visit.page.click("#draft .cite[data-study] >> nth=0")
+    visit.page.wait_for_selector("#hit-viewer svg rect.match")
+    visit.page.click("#draft .words >> nth=0")
+    visit.page.wait_for_selector("#hit-viewer .corner.bl:has-text('best place')")
+    visit.page.keyboard.press("Escape")
+
+
 PICTURES: dict[str, Callable[[Visit], None]] = {
     "query": query,
     "reading-page": reading_page,
@@ -135,6 +154,8 @@ PICTURES: dict[str, Callable[[Visit], None]] = {
     "commit-first": commit_first,
     "same-patient": same_patient,
     "drawn-box": drawn_box,
+    "evidence": evidence,
+    "draft": draft,
 }
 
 

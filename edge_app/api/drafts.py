@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge_retrieve.edge_app.access.current import LOCAL, current_user, note_shown
+from edge_retrieve.edge_app.access.current import note_shown
 from edge_retrieve.edge_app.access.errors import ForbiddenError
 from edge_retrieve.edge_app.api.pages import Limit, Offset
 from edge_retrieve.edge_app.api.services import Use
@@ -46,16 +46,15 @@ def accept(given: AcceptRequest, request: Request, use: Use) -> AcceptedShape:
     drafted = use.drafts.get(given.draft)
     if not given.report.strip():
         raise QueryError("the report is blank", where="report", remedy="Write what you answer for")
-    login = "" if current_user() == LOCAL else current_user()
     # As strict as the objects that it will stand in.
-    person = acceptance_by(given.name, given.organization, datetime.now(), given.report, login)
+    person = acceptance_by(given.name, given.organization, datetime.now(), given.report)
     if person is None:
         raise QueryError("nobody is named who accepts", where="name", remedy="Give your name")
     note_shown([drafted.study] if drafted.study else [])
     note_shown(drafted.draft.cases())
     words = Words(drafted.draft.writer, drafted.draft.prompt, drafted.draft.report().strip(), person.report)
     kept = use.acceptances.put(
-        drafted.asked, words, observer=person.observer, organization=person.organization, login=login
+        drafted.asked, words, observer=person.observer, organization=person.organization
     )
     return _shape(kept)
 

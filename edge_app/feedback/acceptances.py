@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_retrieve.edge_app.access.current import LOCAL, current_user
 from edge_retrieve.edge_app.feedback.database import FeedbackDatabase, now
 from edge_retrieve.edge_app.feedback.questions import Asked
 from edge_retrieve.edge_app.feedback.verdicts import note_query
@@ -85,7 +86,7 @@ _SELECT = (
 
 
 class Acceptances:
-    """The accepted drafts of one store.
+    """The accepted drafts of one store. Each is its reader's alone: to others it does not exist.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class Acceptances:
     def __init__(self, database: FeedbackDatabase) -> None:
         self._database = database
 
-    def put(self, asked: Asked, words: Words, *, observer: str, organization: str, login: str) -> Accepted:
+    def put(self, asked: Asked, words: Words, *, observer: str, organization: str) -> Accepted:
         """Keep an accepted draft; on return it is on disk, and only then may it leave.
 
         Raises
@@ -103,10 +104,10 @@ class Acceptances:
         StoreError
             Where it cannot be written.
         """
-        kept = Accepted(secrets.token_hex(8), asked, words, observer, organization, login, now())
+        kept = Accepted(secrets.token_hex(8), asked, words, observer, organization, _login(), now())
         row = (
             kept.acceptance, asked.query_id, words.writer, words.prompt, words.drafted, words.report,
-            observer, organization, login, kept.at,
+            observer, organization, kept.login, kept.at,
         )  # fmt: skip
         with self._database.writing() as db:
             note_query(db, asked)
@@ -128,7 +129,8 @@ class Acceptances:
         with self._database.reading() as db:
             row = None
             if db is not None:
-                row = db.execute(f"{_SELECT} WHERE a.acceptance = ?", (acceptance,)).fetchone()
+                wanted = (acceptance, _login())
+                row = db.execute(f"{_SELECT} WHERE a.acceptance = ? AND a.login = ?", wanted).fetchone()
         if row is None:
             raise NotFoundError(
                 "no draft was accepted under this name",
@@ -142,11 +144,15 @@ class Acceptances:
         with self._database.reading() as db:
             if db is None:
                 return AcceptedPage(0, ())
-            (total,) = db.execute("SELECT count(*) FROM acceptances").fetchone()
+            (total,) = db.execute("SELECT count(*) FROM acceptances WHERE login = ?", (_login(),)).fetchone()
             rows: Sequence[Any] = db.execute(
-                f"{_SELECT} ORDER BY a.id DESC LIMIT ? OFFSET ?", (limit, offset)
+                f"{_SELECT} WHERE a.login = ? ORDER BY a.id DESC LIMIT ? OFFSET ?", (_login(), limit, offset)
             ).fetchall()
         return AcceptedPage(int(total), tuple(_accepted(row) for row in rows))
+
+
+def _login() -> str:
+    return "" if current_user() == LOCAL else current_user()
 
 
 def _accepted(row: Any) -> Accepted:

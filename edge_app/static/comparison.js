@@ -5,7 +5,7 @@ import { alignment } from "./align.js";
 import { $, press, pressed } from "./dom.js";
 import { GreyImage } from "./pixels.js";
 import { fillReport } from "./report.js";
-import { percent, place, who } from "./words.js";
+import { chance, percent, place, who } from "./words.js";
 
 // What both pictures share, whichever was touched.
 const TOGETHER = ["turn", "mirror", "fit", "reset", "widen", "lift", "invert"];
@@ -65,7 +65,7 @@ export class Comparison {
     const { study, stated, box, sentences, probability } = neighbour;
     const where = place.region || "whole image";
     const label = [where, stated[0]].filter(Boolean).join(" · ");
-    const title = [`#${neighbour.rank} ${where}`, stated.join(", ") || "no finding stated here", probability == null ? "" : percent(probability), study];
+    const title = [`#${neighbour.rank} ${where}`, stated.join(", ") || "no finding stated here", probability == null ? "" : chance(probability), study];
     await this.#open(study, title, box ? [{ key: where, box, kind: "match", label }] : [], sentences);
   }
 

@@ -2,7 +2,7 @@
 
 import { thumb } from "./card.js";
 import { icon, iconButton, node } from "./dom.js";
-import { count, percent } from "./words.js";
+import { chance, count } from "./words.js";
 
 const SECTIONS = ["findings", "impression"];
 const SHOWN_REGIONS = 2;
@@ -137,7 +137,7 @@ export class DraftPanel {
       const name = regions.length > SHOWN_REGIONS ? count(regions.length, "region") : regions.join(", ");
       marks.append(this.#mark(name, `On this image: ${regions.join(", ")}`, regions, null, () => this.onPoint(regions, [])));
     }
-    if (sentence.probability != null) marks.append(node("span", "hint", percent(sentence.probability)));
+    if (sentence.probability != null) marks.append(node("span", "hint", chance(sentence.probability)));
     const remove = row.appendChild(iconButton("close", "Remove this sentence", "remove"));
     remove.addEventListener("click", () => {
       row.remove();
@@ -177,7 +177,7 @@ export class DraftPanel {
       const open = item.appendChild(node("button", "open"));
       open.type = "button";
       const text = node("span");
-      text.append(node("b", "", study), node("span", "", found?.sentences[0] || "No sentence about it."));
+      text.append(node("b", "", found?.stated.join(", ") || "no finding stated here"), node("span", "", found?.sentences[0] || ""), node("span", "meta", study));
       open.append(thumb(study, [], { width: 1, height: 1 }, this.numbers.get(study)), text);
       open.addEventListener("click", () => this.onOpen(study, null));
     }

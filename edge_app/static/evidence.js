@@ -2,7 +2,7 @@
 
 import { thumb } from "./card.js";
 import { node } from "./dom.js";
-import { count, percent } from "./words.js";
+import { chance, count, percent } from "./words.js";
 
 const STATED_FROM = 0.5;
 const POSSIBLE_FROM = 0.25;
@@ -59,7 +59,7 @@ export class EvidencePanel {
     const shown = place.votes.filter((vote, at) => standing(vote) !== "weak" || at === 0);
     for (const vote of shown) section.append(this.#vote(vote, place));
     const others = place.votes.filter((vote) => !shown.includes(vote));
-    if (others.length) section.append(node("p", "hint", `Also stated: ${others.map((vote) => `${vote.finding} ${percent(strength(vote))}`).join(", ")}`));
+    if (others.length) section.append(node("p", "hint", `Also stated: ${others.map((vote) => `${vote.finding} ${chance(strength(vote))}`).join(", ")}`));
     if (place.sides) section.append(this.#sides(place.sides));
     if (place.rare.length) section.append(this.#rare(place));
     return section;
@@ -69,7 +69,7 @@ export class EvidencePanel {
     const item = node("div", `vote ${standing(vote)}`);
     item.dataset.finding = vote.finding;
     const line = item.appendChild(node("div", "vote-line"));
-    line.append(node("b", "", vote.finding), node("span", "", vote.probability == null ? "not calibrated" : percent(vote.probability)));
+    line.append(node("b", "", vote.finding), node("span", "", vote.probability == null ? "not calibrated" : chance(vote.probability)));
     const bar = item.appendChild(node("i", "against-chance"));
     bar.style.setProperty("--part", percent(vote.share));
     bar.style.setProperty("--base", percent(vote.base_rate));
@@ -95,7 +95,7 @@ export class EvidencePanel {
     button.dataset.study = neighbour.study;
     const said = neighbour.sentences[0] || "no sentence about it";
     button.setAttribute("aria-label", `Case ${neighbour.rank} of ${nameOf(place)}: ${said} Compare side by side.`);
-    button.title = `#${neighbour.rank} ${neighbour.study}${neighbour.probability == null ? "" : ` · ${percent(neighbour.probability)}`}\n${said}`;
+    button.title = `#${neighbour.rank} ${neighbour.study}${neighbour.probability == null ? "" : ` · ${chance(neighbour.probability)}`}\n${said}`;
     button.append(thumb(neighbour.study, [], { width: 1, height: 1 }, neighbour.rank));
     button.addEventListener("click", () => this.onOpen(neighbour, place));
     return button;

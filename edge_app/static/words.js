@@ -8,6 +8,8 @@ export function place(match) {
 }
 
 export const percent = (part) => `${Math.round(part * 100)}%`;
+// A probability: rounding makes none certain.
+export const chance = (part) => (part > 0.99 ? ">99%" : part < 0.01 ? "<1%" : percent(part));
 export const number = (value) => value.toLocaleString("en");
 export const count = (value, one, many = `${one}s`) => `${number(value)} ${value === 1 ? one : many}`;
 

@@ -39,6 +39,11 @@ def telling(demo_address, browser):
     pytest.fail("no study of the demonstration has evidence")
 
 
+def chance(probability):
+    """A probability as the page shows it: none is rounded to certainty."""
+    return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability * 100:.0f}%"
+
+
 def open_tab(page, name, first):
     page.click(f"#tab-{name}")
     page.wait_for_selector(f"#{name} {first}")
@@ -74,7 +79,7 @@ def test_evidence_names_the_vote_the_archives_rate_and_the_cases(room, page, tel
     vote = place["votes"][0]
     shown = page.locator("#evidence .vote").first
     assert shown.get_attribute("data-finding") == vote["finding"]
-    assert shown.locator(".vote-line span").inner_text() == f"{vote['probability'] * 100:.0f}%"
+    assert shown.locator(".vote-line span").inner_text() == chance(vote["probability"])
     assert f"Stated by {vote['share'] * 100:.0f}% here" in shown.inner_text()
     chips = shown.locator(".case-row >> nth=0").locator(".case-chip")
     assert [chip.get_attribute("data-study") for chip in chips.all()] == vote["for"][:5]
@@ -104,6 +109,21 @@ def test_without_a_region_every_place_is_looked_at_and_the_quiet_ones_come_toget
     expect(page.locator("#query-viewer svg text.tag")).to_have_text(re.compile(name))
     page.mouse.move(2, 2)
     expect(page.locator("#query-viewer svg rect.box.hover")).to_have_count(0)
+
+
+@pytest.mark.parametrize("viewport", [(1366, 768), (1920, 1080)], ids=str)
+def test_everything_is_readable(open_room, demo_address, telling, contrast, viewport):
+    room = open_room(demo_address, viewport, side=256)
+    page = room.page
+    answered(room, telling)
+    for name, first in (("evidence", ".trust"), ("draft", ".words")):
+        open_tab(page, name, first)
+        page.wait_for_timeout(300)  # colours fade
+        assert page.evaluate(contrast) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        fits = "(row) => row.scrollWidth <= row.clientWidth"
+        assert page.eval_on_selector("#tabs", fits)
+        assert page.eval_on_selector(f"#{name}", fits)
 
 
 def test_where_it_abstains_it_says_why(room, page):
