@@ -1,5 +1,7 @@
 """A server with users, in front of the toy archive."""
 
+import shutil
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -31,6 +33,12 @@ def cheap_digests():
 
 
 @pytest.fixture(scope="module")
+def own_store(store_path, tmp_path_factory):
+    """A copy of the archive: what users write stays out of the one that all tests share."""
+    return shutil.copytree(store_path, tmp_path_factory.mktemp("own") / "store")
+
+
+@pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """Rita (reader), Otto (operator), Ada (admin), who may all see identities; blind, who may not."""
     made = Site(tmp_path_factory.mktemp("site") / "site")
@@ -42,10 +50,10 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def guarded(toy, store_path, site):
+def guarded(toy, own_store, site):
     """The application behind its users; `client` and `as_user` talk to it."""
     with Workspace(
-        store_path, toy.bundle.path, trust=Trust(allow_unsigned=True), site=str(site.path)
+        own_store, toy.bundle.path, trust=Trust(allow_unsigned=True), site=str(site.path)
     ) as workspace:
         app = create_app(workspace, ServerSettings())
         with TestClient(app, base_url="http://localhost"):

@@ -1,17 +1,9 @@
 """Who is logged in accepts under that name, and what one has accepted is nobody else's."""
 
-import shutil
-
 import pytest
 
 QUERY = {"text": "nodule", "regions": ["right upper lung zone"]}
 PERSON = {"name": "Reader^Rita", "organization": "General Hospital"}
-
-
-@pytest.fixture(scope="module")
-def store_path(store_path, tmp_path_factory):
-    """A copy of the archive, which may be written to."""
-    return shutil.copytree(store_path, tmp_path_factory.mktemp("own") / "store")
 
 
 @pytest.fixture
