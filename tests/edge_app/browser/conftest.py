@@ -71,6 +71,25 @@ class Room:
         self.page.click(f"#hits .hit .open >> nth={nth}")
         self.page.wait_for_selector("#hit-viewer .corner.br:not([hidden])")
 
+    def answered(self, telling, region=True):
+        """Ask about a study that has evidence, where it has it or everywhere."""
+        number, where, _ = telling
+        self.choose(number)
+        if region:
+            self.pick(where)
+        self.search()
+
+    def open_tab(self, name, first):
+        """Open a tab and wait for the first thing of what it shows."""
+        self.page.click(f"#tab-{name}")
+        self.page.wait_for_selector(f"#{name} {first}")
+
+    def explained(self):
+        """What the server says of why, and drafts, about the question on the page."""
+        body = {"study": self.page.evaluate("new URLSearchParams(location.hash.slice(1)).get('study')")}
+        body["regions"] = self.page.evaluate("new URLSearchParams(location.hash.slice(1)).getAll('region')")
+        return self.page.request.post(f"{self.address}api/explain", data=body).json()
+
     def first_study(self):
         return self.page.locator(".study").first.get_attribute("data-study")
 
@@ -195,6 +214,20 @@ def demo_address(demo_store):
 @pytest.fixture
 def demo(open_room, demo_address):
     return open_room(demo_address, side=DEMO_SIDE)
+
+
+@pytest.fixture(scope="module")
+def telling(demo_address, browser):
+    """A study of the demonstration whose evidence states something, with that answer; its best region."""
+    page = browser.new_page()
+    studies = page.request.get(f"{demo_address}api/studies?limit=50").json()["studies"]
+    for number, study in enumerate(studies):
+        found = page.request.post(f"{demo_address}api/explain", data={"study": study["study"]}).json()
+        places = [place for place in found["evidence"]["places"] if place["silence"] is None]
+        if places and found["draft"]["cases"]:
+            page.close()
+            return number, places[0]["region"], found
+    pytest.fail("no study of the demonstration has evidence")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Evidence, draft, what was accepted, and sentences on the images, on phantoms (synthetic)."""
+"""The draft: its citations, what a person accepts, a language model; sentences on the images (synthetic)."""
 
 import json
 import re
@@ -25,124 +25,10 @@ def page(demo):
     return demo.page
 
 
-@pytest.fixture(scope="module")
-def telling(demo_address, browser):
-    """A study of the demonstration whose evidence states something, with that answer; its best region."""
-    page = browser.new_page()
-    studies = page.request.get(f"{demo_address}api/studies?limit=50").json()["studies"]
-    for number, study in enumerate(studies):
-        found = page.request.post(f"{demo_address}api/explain", data={"study": study["study"]}).json()
-        places = [place for place in found["evidence"]["places"] if place["silence"] is None]
-        if places and found["draft"]["cases"]:
-            page.close()
-            return number, places[0]["region"], found
-    pytest.fail("no study of the demonstration has evidence")
-
-
-def chance(probability):
-    """A probability as the page shows it: none is rounded to certainty."""
-    return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability * 100:.0f}%"
-
-
-def open_tab(page, name, first):
-    page.click(f"#tab-{name}")
-    page.wait_for_selector(f"#{name} {first}")
-
-
-def answered(room, telling, region=True):
-    number, where, _ = telling
-    room.choose(number)
-    if region:
-        room.pick(where)
-    room.search()
-
-
-def explained(room, page):
-    """What the server says of the question on the page."""
-    body = {"study": page.evaluate("new URLSearchParams(location.hash.slice(1)).get('study')")}
-    body["regions"] = page.evaluate("new URLSearchParams(location.hash.slice(1)).getAll('region')")
-    return page.request.post(f"{room.address}api/explain", data=body).json()
-
-
-def test_nothing_is_explained_before_a_search(room, page):
-    page.click("#tab-evidence")
-    assert "Search first" in page.inner_text("#evidence-status")
-    page.click("#tab-draft")
-    assert "Search first" in page.inner_text("#draft-status")
-    assert page.is_hidden("#accept-form")
-
-
-def test_evidence_names_the_vote_the_archives_rate_and_the_cases(room, page, telling):
-    answered(room, telling)
-    open_tab(page, "evidence", ".trust")
-    (place,) = explained(room, page)["evidence"]["places"]
-    vote = place["votes"][0]
-    shown = page.locator("#evidence .vote").first
-    assert shown.get_attribute("data-finding") == vote["finding"]
-    assert shown.locator(".vote-line span").inner_text() == chance(vote["probability"])
-    assert f"Stated by {vote['share'] * 100:.0f}% here" in shown.inner_text()
-    chips = shown.locator(".case-row >> nth=0").locator(".case-chip")
-    assert [chip.get_attribute("data-study") for chip in chips.all()] == vote["for"][:5]
-    against = shown.locator(".case-row >> nth=1").locator(".case-chip")
-    assert against.get_attribute("data-study") == vote["nearest_without"]
-    assert "synthetic" in page.inner_text("#evidence .trust")
-    # A case opens beside the query, with the place on it.
-    chips.first.click()
-    page.wait_for_selector("#hit-viewer svg rect.match")
-    expect(page.locator("#hit-title")).to_have_text(re.compile(f"^#1 {place['region']}"))
-    expect(chips.first).to_have_attribute("aria-current", "true")
-    assert page.get_attribute("#tab-evidence", "aria-selected") == "true"
-    against.click()
-    expect(page.locator("#hit-title")).to_contain_text(vote["nearest_without"])
-
-
-def test_without_a_region_every_place_is_looked_at_and_the_quiet_ones_come_together(room, page, telling):
-    answered(room, telling, region=False)
-    open_tab(page, "evidence", ".trust")
-    places = telling[2]["evidence"]["places"]
-    told = page.locator("#evidence .place").count()
-    quiet = page.locator("#evidence .quiet-places p").all_text_contents()
-    assert told + sum(len(names.split(", ")) for names in quiet) == len(places) == 29
-    page.hover("#evidence .place h3 >> nth=0")
-    name = page.get_attribute("#evidence .place >> nth=0", "data-region")
-    expect(page.locator("#query-viewer svg rect.box.hover")).to_have_count(1)
-    expect(page.locator("#query-viewer svg text.tag")).to_have_text(re.compile(name))
-    page.mouse.move(2, 2)
-    expect(page.locator("#query-viewer svg rect.box.hover")).to_have_count(0)
-
-
-@pytest.mark.parametrize("viewport", [(1366, 768), (1920, 1080)], ids=str)
-def test_everything_is_readable(open_room, demo_address, telling, contrast, viewport):
-    room = open_room(demo_address, viewport, side=256)
-    page = room.page
-    answered(room, telling)
-    for name, first in (("evidence", ".trust"), ("draft", ".words")):
-        open_tab(page, name, first)
-        page.wait_for_timeout(300)  # colours fade
-        assert page.evaluate(contrast) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        fits = "(row) => row.scrollWidth <= row.clientWidth"
-        assert page.eval_on_selector("#tabs", fits)
-        assert page.eval_on_selector(f"#{name}", fits)
-
-
-def test_where_it_abstains_it_says_why(room, page):
-    for number in range(6):
-        room.choose(number)
-        room.pick("svc")
-        room.search()
-        open_tab(page, "evidence", ".trust")
-        (place,) = explained(room, page)["evidence"]["places"]
-        if place["silence"]:
-            assert f"Nothing is stated: {place['silence']}." in page.inner_text("#evidence .silence")
-            return
-    pytest.fail("every study has evidence for its svc")
-
-
 def test_a_draft_is_preliminary_and_its_citations_lead_to_cases_and_boxes(room, page, telling):
-    answered(room, telling)
-    open_tab(page, "draft", ".words")
-    draft = explained(room, page)["draft"]
+    room.answered(telling)
+    room.open_tab("draft", ".words")
+    draft = room.explained()["draft"]
     assert page.inner_text("#draft .preliminary").startswith("PRELIMINARY")
     assert page.locator("#draft .words").all_inner_texts() == [one["text"] for one in draft["sentences"]]
     said = page.locator("#draft .said").first
@@ -162,8 +48,8 @@ def test_a_draft_is_preliminary_and_its_citations_lead_to_cases_and_boxes(room, 
 
 
 def test_a_draft_is_changed_accepted_kept_and_taken_away(room, page, telling, tmp_path):
-    answered(room, telling)
-    open_tab(page, "draft", ".words")
+    room.answered(telling)
+    room.open_tab("draft", ".words")
     assert page.is_disabled("#copy-report")
     assert "without the draft" in page.inner_text("#leave-label")
     page.click("#draft .words >> nth=0")
@@ -188,7 +74,7 @@ def test_a_draft_is_changed_accepted_kept_and_taken_away(room, page, telling, tm
     assert kept["edited"] is True
     assert " rim, seen." in kept["report"]
     assert kept["report"].endswith("Follow-up advised.")
-    assert kept["drafted"] == explained(room, page)["draft"]["text"].strip()
+    assert kept["drafted"] == room.explained()["draft"]["text"].strip()
     sent = []
     page.on("request", lambda request: sent.append(request) if "/api/results" in request.url else None)
     with page.expect_download() as waiting:
@@ -206,8 +92,8 @@ def test_a_draft_is_changed_accepted_kept_and_taken_away(room, page, telling, tm
 
 
 def test_a_clicked_sentence_is_shown_on_both_images(room, page, telling):
-    answered(room, telling)
-    open_tab(page, "draft", ".words")
+    room.answered(telling)
+    room.open_tab("draft", ".words")
     page.click("#draft .cite[data-study] >> nth=0")
     page.wait_for_selector("#hit-viewer svg rect.match")
     with page.expect_response("**/api/ground"):
@@ -246,8 +132,8 @@ def test_a_denial_in_a_cases_report_is_nowhere_and_opens_its_case(room, page):
 
 
 def test_another_question_makes_the_panels_stale(room, page, telling):
-    answered(room, telling)
-    open_tab(page, "draft", ".words")
+    room.answered(telling)
+    room.open_tab("draft", ".words")
     room.pick("trachea")
     assert "The query has changed" in page.inner_text("#draft-status")
     assert page.locator("#draft.stale").count() == 1
@@ -297,8 +183,8 @@ def test_a_language_model_is_watched_and_stopped(open_room, demo_store, endless,
     with Workspace(demo_store) as workspace, serving(workspace, settings) as address:
         room = open_room(address, side=256)
         page = room.page
-        answered(room, telling)
-        open_tab(page, "draft", ".stream:not(:empty)")
+        room.answered(telling)
+        room.open_tab("draft", ".stream:not(:empty)")
         assert "endless-7b is writing; unchecked" in page.inner_text("#draft .writing")
         assert page.inner_text("#draft .preliminary").startswith("PRELIMINARY")
         page.click("#draft .writing button")
