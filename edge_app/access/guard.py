@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from edge_retrieve.edge_app.audit.events import Action, Event, Outcome
 from edge_retrieve.edge_app.audit.references import References, references_of
 from edge_retrieve.edge_app.audit.trail import AuditTrail
 from edge_retrieve.edge_app.audit.verify import Entry, read_trail
+
+_LOG = logging.getLogger("edge_retrieve.edge_app")
 
 
 class Guard:
@@ -63,9 +66,10 @@ class Guard:
         else:
             try:
                 self._open_trail()
-            except AuditError:
+            except AuditError as error:
                 # A store on a read-only medium, used by whoever sits here: as it was without a trail.
                 self._trail = None
+                _LOG.warning("%s: nothing of what is looked at is recorded", error.what)
 
     @staticmethod
     def find_users(site: Site) -> bool:

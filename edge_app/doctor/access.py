@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -97,7 +98,16 @@ def privacy(store: Path, site: Site) -> Check:
 
 
 def audit(site: Site) -> tuple[Check, ...]:
-    """Read the audit trail; nothing where there is none."""
+    """Read the audit trail, and see that it can be written; nothing where there is none and it can."""
+    folder = next(path for path in (site.audit, *site.audit.absolute().parents) if path.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return (
+            warning(
+                "audit trail",
+                f"{folder} cannot be written: without users nothing is recorded, with users no server starts",
+                "Run this as the server's user, or give that user the right to write there",
+            ),
+        )
     if not site.audit.is_dir():
         return ()
     try:

@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from edge_retrieve.edge_app.access.guard import Guard
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.access_settings import AccessSettings
 from edge_retrieve.edge_app.audit import Action, AuditError, AuditTrail, Event, Outcome, verify_trail
 from edge_retrieve.edge_app.audit.verify import read_trail
 
@@ -215,3 +218,11 @@ def test_a_reader_who_stops_halfway_keeps_nobody_from_writing(tmp_path):
     # He sees the trail as it was when he began.
     assert [entry.event.user for entry in halfway] == ["b", "c"]
     assert verify_trail(folder).lines == 4
+
+
+def test_a_server_that_records_nothing_says_so(tmp_path, caplog):
+    (tmp_path / "audit").write_text("a file where a folder is due")
+    guard = Guard(Site(tmp_path), AccessSettings(), shows_identities=lambda: True)
+    assert "nothing of what is looked at is recorded" in caplog.text
+    assert str(tmp_path) not in caplog.text
+    guard.close()

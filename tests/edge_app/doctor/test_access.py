@@ -107,3 +107,11 @@ def test_a_key_that_is_gone_is_told(store_path, tmp_path):
     site.key.write_text("ab" * 32)
     another = privacy(tmp_path / "store", site)
     assert (another.state, "not the key" in another.what) == (State.FAILED, True)
+
+
+def test_a_trail_that_cannot_be_written_is_warned_of(tmp_path):
+    (tmp_path / "site").write_text("a file where a folder is due, which not even root can write into")
+    (check,) = audit(Site(tmp_path / "site"))
+    assert check.state is State.WARNING
+    assert "nothing is recorded" in check.what
+    assert audit(Site(tmp_path / "new" / "site")) == ()
