@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 
 from edge_retrieve.edge_app.access.current import note_shown
 from edge_retrieve.edge_app.api.bodies import json_body
+from edge_retrieve.edge_app.api.explain_models import ExplanationModel
 from edge_retrieve.edge_app.api.query import Ready, make_ready
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
 from edge_retrieve.edge_app.api.services import Services, Use
@@ -39,7 +40,7 @@ _LOOK_SECONDS = 0.05  # between looks at what a model has written
 _QUIET_SECONDS = 15.0  # after which a comment keeps proxies from closing the stream
 
 
-@router.post("/api/explain", openapi_extra={"requestBody": _BODY})
+@router.post("/api/explain", openapi_extra={"requestBody": _BODY}, response_model=ExplanationModel)
 async def explain(request: Request, use: Use) -> Json:
     """Return what speaks for and against each finding, and a draft in the template's words.
 
