@@ -100,6 +100,8 @@ def ground(
             answers().print(f"{beside}:", soft_wrap=True)
         for sentence in grounding.sentences:
             answers().print(_line(sentence), soft_wrap=True)
+        if not grounding.sentences:
+            say("The text has no sentence to look for.")
 
 
 def grounding_json(grounding: Grounding, *, maps: bool = False) -> Json:

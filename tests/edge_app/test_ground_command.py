@@ -30,6 +30,12 @@ def test_sentences_come_with_what_became_of_them(ground):
     assert bool(stated["boxes"]) == (stated["ground"] == "seen")
 
 
+def test_a_text_without_a_sentence_is_said_to_have_none(ground):
+    result = ground("--text", "\U0001fac1")
+    assert result.exit_code == 0
+    assert "no sentence to look for" in result.stderr
+
+
 def test_a_report_is_read_from_a_file_and_written_as_picture_and_maps(ground, tmp_path, query_image):
     report = tmp_path / "report.txt"
     report.write_text("FINDINGS: Nodule in the right upper lung zone. The heart is normal.")
