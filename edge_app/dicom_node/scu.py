@@ -129,9 +129,13 @@ def send_files(
         try:
             dataset = pydicom.dcmread(path, defer_size=1 << 16)
             key = (str(dataset.SOPClassUID), str(dataset.file_meta.TransferSyntaxUID))
+            named = str(dataset.get("SOPInstanceUID", ""))
         except Exception:
             # The parser meets arbitrary bytes here.
             outcomes[path] = Sent(path, False, "not a DICOM file that can be read")
+            continue
+        if not named:
+            outcomes[path] = Sent(path, False, "it has no SOP Instance UID")
             continue
         objects[path] = dataset
         contexts.setdefault(key, build_context(key[0], [key[1]]))

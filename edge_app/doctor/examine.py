@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.doctor import access, archive, machine, model
 from edge_retrieve.edge_app.doctor.check import Check, State, failed_by
-from edge_retrieve.edge_app.doctor.ports import port
+from edge_retrieve.edge_app.doctor.ports import dicom_port, port
 from edge_retrieve.edge_app.doctor.reception import Pacs, association, received
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.runtime.backends import Backend
@@ -76,7 +76,7 @@ def examine(subject: Subject) -> Iterator[Check]:
     if settings.port:
         yield port(settings.host, settings.port, settings.root_path, tls=bool(settings.tls_cert))
     if settings.dicom_port:
-        yield port(settings.dicom_host, settings.dicom_port, settings.root_path)
+        yield dicom_port(settings.dicom_host, settings.dicom_port, settings.port)
     if subject.store is not None:
         yield from received(subject.store, settings)
     for system in subject.systems:

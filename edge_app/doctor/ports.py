@@ -10,7 +10,7 @@ import ssl
 from contextlib import suppress
 from pathlib import Path
 
-from edge_retrieve.edge_app.doctor.check import Check, failed, ok, warning
+from edge_retrieve.edge_app.doctor.check import Check, State, failed, ok, warning
 
 PROC = Path("/proc")
 
@@ -19,7 +19,27 @@ _PATIENCE_S = 2.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
-def port(host: str, number: int, root_path: str = "", *, tls: bool = False) -> Check:
+def dicom_port(host: str, number: int, page: int) -> Check:
+    """Say whether X-rays could be received there, or are by the server whose page is at another port.
+
+    Parameters
+    ----------
+    host : str
+        Address to listen on.
+    number : int
+        TCP port, above 0.
+    page : int
+        Port of the same server's page; 0 where that is not known.
+    """
+    found = port(host, number, option="--dicom-port")
+    by = holder(number)
+    # A receiver need not answer us: it may know its callers, or speak TLS with them alone.
+    if found.state is State.FAILED and by and by == holder(page):
+        return ok(found.name, f"the server with the page at port {page} receives here ({by})")
+    return found
+
+
+def port(host: str, number: int, root_path: str = "", *, tls: bool = False, option: str = "--port") -> Check:
     """Say whether a server could listen there, and who does where it could not.
 
     Parameters
@@ -32,6 +52,8 @@ def port(host: str, number: int, root_path: str = "", *, tls: bool = False) -> C
         Below which a server that is running already serves its page.
     tls : bool
         Whether that server is asked by HTTPS.
+    option : str
+        With which another port is chosen.
     """
     name = f"port {number}"
     try:
@@ -49,12 +71,12 @@ def port(host: str, number: int, root_path: str = "", *, tls: bool = False) -> C
         else:
             return ok(name, f"free on {host}")
     if reason.errno == errno.EACCES:
-        return failed(name, f"this user may not listen on {host}:{number}", "Choose a --port from 1024 on")
+        return failed(name, f"this user may not listen on {host}:{number}", f"Choose a {option} from 1024 on")
     if reason.errno != errno.EADDRINUSE:
         return failed(
             name,
             f"{host}:{number} cannot be listened on ({reason.strerror})",
-            "Give another --host or --port",
+            f"Give another address or {option}",
         )
     status = _readiness(_EVERYWHERE.get(host, host), number, root_path, tls)
     by = holder(number)
@@ -67,7 +89,7 @@ def port(host: str, number: int, root_path: str = "", *, tls: bool = False) -> C
     return failed(
         name,
         f"held by {by}" if by else "held by a program of another user",
-        f"End that program, or give another --port{'' if by else ' (as root, doctor says who it is)'}",
+        f"End that program, or give another {option}{'' if by else ' (as root, doctor says who it is)'}",
     )
 
 

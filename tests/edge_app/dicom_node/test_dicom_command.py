@@ -1,7 +1,9 @@
+import io
 import json
 import subprocess
 import sys
 
+import pydicom
 import pytest
 
 from edge_retrieve.edge_app.dicom_node.quarantine import Fault, set_aside
@@ -48,6 +50,20 @@ def test_send_delivers_and_tells_of_each_file(run, scp, spool, make_image, tmp_p
     done = run("dicom", "send", "127.0.0.1", scp.port, *files, "--called", "EDGE_RETRIEVE", "--json")
     assert done.exit_code == 1
     assert [(entry["ok"]) for entry in json.loads(done.stdout)["files"]] == [True, False]
+    assert len(spool.entries()) == 1
+
+
+def test_a_file_without_a_name_of_its_own_is_told_and_the_rest_goes_on(run, scp, spool, make_image, tmp_path):
+    nameless = pydicom.dcmread(io.BytesIO(make_image(1)))
+    del nameless.SOPInstanceUID
+    pydicom.dcmwrite(tmp_path / "nameless.dcm", nameless)
+    (tmp_path / "image.dcm").write_bytes(make_image(2))
+    files = [tmp_path / "nameless.dcm", tmp_path / "image.dcm"]
+    done = run("dicom", "send", "127.0.0.1", scp.port, *files, "--called", "EDGE_RETRIEVE", "--json")
+    assert done.exit_code == 1, done.output
+    first, second = json.loads(done.stdout)["files"]
+    assert (first["ok"], second["ok"]) == (False, True)
+    assert "no SOP Instance UID" in first["what"]
     assert len(spool.entries()) == 1
 
 

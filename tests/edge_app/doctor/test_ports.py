@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from edge_retrieve.edge_app.doctor.check import State
-from edge_retrieve.edge_app.doctor.ports import holder, port
+from edge_retrieve.edge_app.doctor.ports import dicom_port, holder, port
 
 
 @pytest.fixture
@@ -81,3 +81,18 @@ def answering():
 )
 def test_a_server_of_ours_is_told_from_another_program(answering, document, state):
     assert port("127.0.0.1", answering(document), "/xray").state is state
+
+
+def test_a_running_servers_own_dicom_port_is_no_fault(taken, answering):
+    if not holder(taken):
+        pytest.skip("this system does not tell who listens")
+    page = answering({"status": "ready", "engine": "ONNX Runtime cpu"})
+    check = dicom_port("127.0.0.1", taken, page)
+    assert check.state is State.OK, check
+    assert f"port {page}" in check.what
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        nobodys = other.getsockname()[1]
+    check = dicom_port("127.0.0.1", taken, nobodys)
+    assert check.state is State.FAILED
+    assert "another --dicom-port" in check.remedy
+    assert dicom_port("127.0.0.1", nobodys, page).state is State.OK
