@@ -35,6 +35,7 @@ from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.index import FileState, Index
 from edge_retrieve.runtime.reencode import reencode as run_reencode
 from edge_retrieve.runtime.store import Store, schema_version
+from edge_retrieve.runtime.store.privacy import Identities
 
 # What an index file may be without harm: the store holds the rest.
 _SOUND = {FileState.CURRENT, FileState.BEHIND}
@@ -180,6 +181,11 @@ def restore(source: Path, store_path: Path, as_json: bool) -> None:
         restored = restore_archive(source, store_path, progress)
     with Store.open(store_path) as opened, progress_bar("Building the index") as progress:
         Index(opened).rebuild(progress)
+        replaced = opened.privacy().identities is Identities.REPLACED
+    key = Site.of(store_path).key
+    if replaced and not key.exists():
+        # Before anything is served or ingested: that would make a key of its own.
+        say(f"The store holds pseudonyms, and backups leave their key out: bring it back, as {key}.")
     if as_json:
         print_json({"path": store_path, **asdict(restored)})
     else:

@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from edge_retrieve.edge_app.cli import main
 from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store.privacy import Identities, PrivacyMark
 
 
 @pytest.fixture
@@ -92,6 +93,7 @@ def test_backup_and_restore(run, store_path, tmp_path):
     assert written.exit_code == 0, written.output
     restored = run("store", "restore", tmp_path / "copy", "--store", tmp_path / "again", "--json")
     assert restored.exit_code == 0, restored.output
+    assert "pseudonyms" not in restored.stderr
     one, other = json.loads(written.stdout), json.loads(restored.stdout)
     assert {**one, "path": ""} == {**other, "path": ""}
     assert one["studies"] == 5
@@ -99,6 +101,15 @@ def test_backup_and_restore(run, store_path, tmp_path):
     assert json.loads(run("store", "check", "--store", tmp_path / "again", "--json").stdout)["sound"] is True
     refused = run("store", "restore", tmp_path / "copy", "--store", store_path)
     assert (refused.exit_code, "something here already" in refused.stderr) == (1, True)
+
+
+def test_a_restored_store_of_pseudonyms_asks_for_its_key(run, store_path, tmp_path):
+    with Store.open(store_path) as opened:
+        opened.set_privacy(PrivacyMark(Identities.REPLACED, "0123456789abcdef"))
+    assert run("store", "backup", tmp_path / "copy", "--store", store_path).exit_code == 0
+    restored = run("store", "restore", tmp_path / "copy", "--store", tmp_path / "again")
+    assert restored.exit_code == 0, restored.output
+    assert f"bring it back, as {tmp_path / 'again' / 'site' / 'site.key'}" in restored.stderr
 
 
 def test_check_tells_of_a_damaged_database(run, store_path):
