@@ -60,7 +60,7 @@ class Guard:
         self._opening = threading.Lock()
         self._database: AccessDatabase | None = None
         self._trail: AuditTrail | None = None
-        self.references: References = references_of(site.key)
+        self.references: References = references_of(site.key, make=site.may_make_key())
         if self.has_users:
             self._open_trail()
         else:

@@ -171,7 +171,7 @@ def _make(use: Services, wanted: _Wanted, kinds: Sequence[OutputKind]) -> tuple[
     content = content_of(
         found,
         origin_of(use.workspace),
-        names=case_names(use.workspace.site.key),
+        names=case_names(use.workspace.site.key, make=use.workspace.site.may_make_key()),
         drawn=question.query.boxes,
         made=wanted.made,
         acceptance=wanted.acceptance,

@@ -39,7 +39,7 @@ def audited(
     """
     trail: AuditTrail | None = None
     try:
-        references = references_of(site.key)
+        references = references_of(site.key, make=site.may_make_key())
         trail = AuditTrail(site.audit)
     except (AuditError, ConfigError):
         if required:

@@ -110,7 +110,12 @@ def results(
         result = workspace.retriever.query(question)
         origin, own = origin_of(workspace), workspace.site
     content = content_of(
-        result, origin, names=case_names(own.key), drawn=question.boxes, made=now, acceptance=acceptance
+        result,
+        origin,
+        names=case_names(own.key, make=own.may_make_key()),
+        drawn=question.boxes,
+        made=now,
+        acceptance=acceptance,
     )
     with audited(own, Action.EXPORT, studies=[hit.study for hit in result.hits], detail="results"):
         outputs = make_outputs(source, content, [OutputKind(kind) for kind in kinds])

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_retrieve.runtime.deid.key import SiteKey, read_or_make_key
+from edge_retrieve.runtime.deid.key import SiteKey, read_key, read_or_make_key
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.store import Store
 
@@ -55,12 +55,18 @@ class CaseNames:
         return tuple(found)
 
 
-def case_names(key_path: Path) -> CaseNames:
-    """Return what names cases with a site's key, which is made where there is none.
+def case_names(key_path: Path, *, make: bool = True) -> CaseNames:
+    """Return what names cases with a site's key.
+
+    Parameters
+    ----------
+    key_path : Path
+    make : bool
+        Whether to make it where there is none.
 
     Raises
     ------
     ConfigError
         Where the key cannot be read or made.
     """
-    return CaseNames(read_or_make_key(key_path))
+    return CaseNames(read_or_make_key(key_path) if make else read_key(key_path))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
+
+from edge_retrieve.runtime.store.opening import DATABASE_NAME
 
 _KEY = "privacy"
 
@@ -44,6 +48,18 @@ def read_mark(db: sqlite3.Connection) -> PrivacyMark:
         return PrivacyMark(Identities.UNDECIDED)
     word, _, check = str(row[0]).partition(" ")
     return PrivacyMark(Identities(word), check)
+
+
+def identities_of(folder: Path) -> Identities:
+    """Return whose identifiers the store in a folder holds; undecided where there is no store."""
+    path = folder / DATABASE_NAME
+    if not path.is_file():
+        return Identities.UNDECIDED
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            return read_mark(db).identities
+    except sqlite3.Error:  # damaged, or no store: opening it says so
+        return Identities.UNDECIDED
 
 
 def write_mark(db: sqlite3.Connection, mark: PrivacyMark) -> None:

@@ -54,6 +54,22 @@ def test_a_new_store_holds_pseudonyms(ingest, tmp_path):
         assert not holds_identities(store)
 
 
+def test_no_other_key_is_made_where_the_one_of_the_pseudonyms_is_missing(ingest, run, toy, tmp_path):
+    ingest()
+    key = tmp_path / "store" / "site" / "site.key"
+    key.unlink()
+    refused = ingest()
+    assert refused.exit_code == 2
+    assert "site.key" in refused.output
+    model = ("--bundle", toy.bundle.path, "--allow-unsigned")
+    (tmp_path / "out").mkdir()
+    toy.save(tmp_path / "asked.png", 0)
+    for command in (("query", tmp_path / "asked.png"), ("explain", tmp_path / "asked.png")):
+        run(*command, "--store", tmp_path / "store", *model)
+    run("user", "add", "reader1", "--store", tmp_path / "store")
+    assert not key.exists()
+
+
 def test_a_site_may_keep_identities_and_need_not_say_so_again(ingest, tmp_path):
     ingest("--keep-identities")
     assert patients(tmp_path / "store") == {"MRN-7718"}
