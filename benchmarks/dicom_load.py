@@ -160,7 +160,7 @@ def _run(folder: Path, options: argparse.Namespace) -> Result:
         working_off=round(working_off, 1),
         sent_again=sent.again,
         stored=len(known),
-        quarantined=len(held),
+        quarantined=len(in_quarantine),  # one that was sent again lies there twice
         lost=tuple(sorted(sound - known)),
         acknowledged_and_missing=tuple(sorted(acknowledged - known - in_quarantine)),
         wrongly_stored=tuple(sorted(known - sound)),

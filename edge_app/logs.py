@@ -50,6 +50,10 @@ def use_discreet_logs() -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # Whoever ran uvicorn before in this process may have left handlers of its own, which are not discreet.
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     # Libraries warn of values in headers and quote them: as records, their warnings are not shown either.
     logging.captureWarnings(True)
     # A record that cannot be formatted would be shown with its arguments.

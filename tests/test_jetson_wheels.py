@@ -25,7 +25,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -92,7 +92,10 @@ def has_wheel(jetpack: str, name: str, versions: SpecifierSet) -> bool:
     wanted = tags_of(jetpack)
     for file in files_of(name):
         if str(file["filename"]).endswith(".whl") and not file.get("yanked"):
-            _, version, _, tags = parse_wheel_filename(str(file["filename"]))
+            try:
+                _, version, _, tags = parse_wheel_filename(str(file["filename"]))
+            except InvalidWheelFilename:  # of before there were rules; pip passes over it too
+                continue
             if version in versions and wanted & set(tags):
                 return True
     return False
