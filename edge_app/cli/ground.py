@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ from PIL import Image
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.evaluating import model_encoder
+from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
+from edge_retrieve.edge_app.outputs.origin import origin_of_model
 from edge_retrieve.edge_app.wire import Json, box_edges
 from edge_retrieve.runtime.anatomy import Region
-from edge_retrieve.runtime.errors import QueryError
+from edge_retrieve.runtime.bundle import Bundle
+from edge_retrieve.runtime.errors import MissingExtraError, OutputError, QueryError
 from edge_retrieve.runtime.grounding.overlay import Correspondence, correspondences, overlay_png, pair_png
 from edge_retrieve.runtime.grounding.report import GroundedSentence, Grounding, ground_text
 from edge_retrieve.runtime.preprocess import load_radiograph
@@ -50,7 +54,7 @@ from edge_retrieve.runtime.store import Store
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write pictures with maps and boxes (PNG), and the maps (JSON), here.",
+    help="Write pictures with maps and boxes (PNG), the maps (JSON), and a DICOM presentation state here.",
 )
 @bundle_option
 @setting_options(*MODEL_SETTINGS)
@@ -77,6 +81,7 @@ def ground(
     with model_encoder(bundle_path, **model) as encoder:
         encodings = [encoder.encode_image(each) for each in pixels]
         groundings = [ground_text(encoder, encoding, words) for encoding in encodings]
+        bundle = encoder.bundle
     document = grounding_json(groundings[0])
     pairs: tuple[Correspondence, ...] = ()
     if beside is not None:
@@ -90,6 +95,7 @@ def ground(
         _write(out / f"{image.stem}.png", overlay_png(pixels[0], groundings[0]))
         maps = json.dumps(grounding_json(groundings[0], maps=True)) + "\n"
         _write(out / f"{image.stem}.json", maps.encode())
+        _write_state(image, groundings[0], bundle, out / f"{image.stem}-gsps.dcm")
         if beside is not None:
             _write(out / f"{image.stem}-beside.png", pair_png(pixels[0], pixels[1], pairs))
     if as_json:
@@ -185,6 +191,20 @@ def _shown_regions(grounding: Grounding) -> tuple[Region, ...]:
         named = sentence.regions or tuple(each.region for each in sentence.attribution[:1])
         found.update(dict.fromkeys(named))
     return tuple(found)
+
+
+def _write_state(image: Path, grounding: Grounding, bundle: Bundle, path: Path) -> None:
+    """Write a presentation state for the PACS, or say why there is none."""
+    try:
+        with named_extras("dicom"):
+            from edge_retrieve.edge_app.outputs.presentation import grounding_state
+            from edge_retrieve.edge_app.outputs.source import read_source
+        source = read_source(image)
+        state = grounding_state(source, grounding, origin_of_model(bundle), datetime.now())
+    except (OutputError, MissingExtraError) as error:
+        say(f"No presentation state: {error}")
+        return
+    _write(path, state.data)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -49,12 +49,12 @@ class Identity:
     serial_number: str
 
 
-def identity_of(kind: OutputKind, source: SourceImage, content: Content) -> Identity:
-    """Return the identity of an object; equal sources and contents give equal UIDs.
+def identity_of(kind: OutputKind, source: SourceImage, content: Content, *more: str) -> Identity:
+    """Return the identity of an object; equal sources and contents, and `more` of them, give equal UIDs.
 
     Each object is in a series of its own: a series holds what one piece of equipment made at one time.
     """
-    parts = (kind.value, source.study, source.sop_instance, repr(content))
+    parts = (kind.value, source.study, source.sop_instance, repr(content), *more)
     origin = content.origin
     return Identity(
         series_uid=name_based_uid("series", *parts),

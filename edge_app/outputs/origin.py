@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from edge_retrieve.edge_app.outputs.content import Origin
 from edge_retrieve.edge_app.workspace import Workspace
+from edge_retrieve.runtime.bundle import Bundle
 
 
 def origin_of(workspace: Workspace) -> Origin:
     """Return the model and the archive that a workspace answers with, as they are now."""
-    try:
-        software = version("edge-retrieve")
-    except PackageNotFoundError:  # run from a tree that was never installed
-        software = "unknown"
     store = workspace.store
-    return Origin(
-        software=software,
-        model_id=workspace.bundle.manifest.model_id,
-        bundle_id=workspace.bundle.bundle_id,
+    return replace(
+        origin_of_model(workspace.bundle),
         archive=workspace.label.name,
         archive_sha256=store.content_digest(),
         studies=store.count(),
         synthetic=workspace.label.synthetic,
+    )
+
+
+def origin_of_model(bundle: Bundle) -> Origin:
+    """Return the model alone, of what no archive had a part in."""
+    try:
+        software = version("edge-retrieve")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        software = "unknown"
+    return Origin(
+        software=software,
+        model_id=bundle.manifest.model_id,
+        bundle_id=bundle.bundle_id,
+        archive="",
+        archive_sha256="",
+        studies=0,
+        synthetic=False,
     )
