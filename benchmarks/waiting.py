@@ -142,8 +142,7 @@ def _ran_or_ready_s() -> float:
 def _ask(store: Store, index: Index, number: int) -> None:
     vector = np.random.default_rng(number).normal(size=DIM).astype(np.float32)
     probe = Probe(Region.RIGHT_UPPER_LUNG_ZONE, vector / np.linalg.norm(vector))
-    for study in search(index, [probe], 10).studies.tolist():
-        store.study(store.study_id(study))
+    store.numbered(search(index, [probe], 10).studies.tolist())
 
 
 def _add(store: Store, archive: Archive, numbers: range) -> None:

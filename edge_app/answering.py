@@ -89,11 +89,6 @@ def priors(
     elif image is not None:
         every, same = (own_studies(store, image.radiograph, each, deidentifier) for each in (False, True))
         numbers = every - same
-    found = []
-    for number in sorted(numbers, reverse=True):
-        try:
-            prior = store.study(store.study_id(number))
-        except UnknownStudyError:
-            continue  # deleted meanwhile
-        found.append(Prior(prior.study, iso_date(prior.study_date)))
+    held = store.numbered(sorted(numbers, reverse=True)).values()
+    found = [Prior(prior.study, iso_date(prior.study_date)) for prior in held]
     return sorted(found, key=lambda prior: prior.date, reverse=True)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
+from edge_retrieve.edge_app.cli.opening import open_workspace, split_settings
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
     bundle_option,
@@ -17,10 +18,7 @@ from edge_retrieve.edge_app.cli.options import (
 )
 from edge_retrieve.edge_app.cli.query_options import query_from, query_options
 from edge_retrieve.edge_app.explaining import changes_json, draft_json, evidence_json
-from edge_retrieve.edge_app.llm_settings import LLM_SETTINGS, LlmSettings
-from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
+from edge_retrieve.edge_app.llm_settings import LLM_SETTINGS
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.explain.as_html import Picture, explanation_html
 from edge_retrieve.runtime.explain.as_text import changes_text, draft_text, evidence_text
@@ -78,20 +76,8 @@ def explain(
     votes_path: Path | None,
     task: str,
     bundle_path: Path | None,
-    abstain_below: float,
-    llm: str,
-    llm_model: str,
-    llm_timeout_s: float,
-    llm_context_tokens: int,
-    llm_allow_public: bool,
-    backend: str,
-    precision: str,
-    require_gpu: bool,
-    engines: str,
-    trusted_keys: str,
-    allow_unsigned: bool,
     as_json: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Say what the nearest cases speak for, region by region, and draft a preliminary report from them.
 
@@ -99,26 +85,17 @@ def explain(
     is looked at.
     """
     image = Path(subject) if Path(subject).is_file() else None
+    settings, asked = split_settings(options)
     question = query_from(image, **asked)
-    settings = LlmSettings(llm, llm_model, llm_timeout_s, llm_context_tokens, llm_allow_public)
     writer = settings.writer(Task[task.upper()])
-    with Workspace(
-        store_path,
-        bundle_path,
-        trust=read_trust(trusted_keys, allow_unsigned),
-        backend=Backend(backend),
-        require_gpu=require_gpu,
-        engines=engines,
-        abstain_below=abstain_below,
-        precision=PrecisionChoice(precision),
-    ) as workspace:
+    with open_workspace(store_path, bundle_path, settings) as workspace:
         explainer = workspace.explainer
         if votes_path is not None:
             explainer = Explainer(
                 workspace.store,
                 workspace.encoder,
                 workspace.retriever,
-                abstain_below=abstain_below,
+                abstain_below=settings.abstain_below,
                 curves=require_curves(workspace.bundle, votes_path),
             )
         named = bool(question.regions or question.boxes)

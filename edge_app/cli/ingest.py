@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.audit.commands import audited
 from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
+from edge_retrieve.edge_app.cli.opening import open_workspace, split_settings
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
     bundle_option,
@@ -22,9 +22,6 @@ from edge_retrieve.edge_app.cli.options import (
 )
 from edge_retrieve.edge_app.labels import label_after_ingest
 from edge_retrieve.edge_app.privacy import prepare_ingest
-from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 from edge_retrieve.runtime.ingest import IngestSummary, Outcome
 from edge_retrieve.runtime.ingest import ingest as run
 
@@ -48,15 +45,8 @@ def ingest(
     store_path: Path,
     reports: Path | None,
     bundle_path: Path | None,
-    backend: str,
-    precision: str,
-    require_gpu: bool,
-    engines: str,
-    trusted_keys: str,
-    allow_unsigned: bool,
-    site: str,
-    keep_identities: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Add images (files or folders) to a store, which is made where there is none.
 
@@ -64,23 +54,16 @@ def ingest(
     and numbers, text in pictures is covered. Images that are there already are left alone. Exits with 1
     where a file was rejected; the others are kept.
     """
+    settings, _ = split_settings(options)
     with (
-        Workspace(
-            store_path,
-            bundle_path,
-            trust=read_trust(trusted_keys, allow_unsigned),
-            backend=Backend(backend),
-            require_gpu=require_gpu,
-            engines=engines,
-            precision=PrecisionChoice(precision),
-            site=site,
-            create=True,
-        ) as workspace,
-        audited(Site.of(store_path, site), Action.INGEST),
+        open_workspace(store_path, bundle_path, settings, create=True) as workspace,
+        audited(workspace.site, Action.INGEST),
         progress_bar("Ingesting") as progress,
     ):
         was_empty = workspace.store.count() == 0
-        deidentifier = prepare_ingest(workspace.store, workspace.site, paths, keep_identities=keep_identities)
+        deidentifier = prepare_ingest(
+            workspace.store, workspace.site, paths, keep_identities=settings.keep_identities
+        )
         summary = run(
             workspace.store,
             workspace.encoder,

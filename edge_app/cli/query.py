@@ -10,6 +10,7 @@ import click
 from rich.table import Table
 
 from edge_retrieve.edge_app.cli.console import answers, print_json
+from edge_retrieve.edge_app.cli.opening import open_workspace, split_settings
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
     bundle_option,
@@ -24,9 +25,6 @@ from edge_retrieve.edge_app.cli.remote import open_client, require_one
 from edge_retrieve.edge_app.client.questions import document_of
 from edge_retrieve.edge_app.shapes import AnswerFacts, HitShape, Match, Result
 from edge_retrieve.edge_app.wire import result_shape
-from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 from edge_retrieve.runtime.query import Query
 
 
@@ -45,15 +43,8 @@ def query(
     server: str | None,
     token_file: Path | None,
     bundle_path: Path | None,
-    abstain_below: float,
-    backend: str,
-    precision: str,
-    require_gpu: bool,
-    engines: str,
-    trusted_keys: str,
-    allow_unsigned: bool,
     as_json: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Find the most similar cases of a store, or of a server's.
 
@@ -61,21 +52,13 @@ def query(
     apart where the patient is known.
     """
     require_one(store_path, server)
+    settings, asked = split_settings(options)
     question = query_from(image, **asked)
     if server is not None:
         show(_ask(server, token_file, question), as_json)
         return
     assert store_path is not None  # as required above
-    with Workspace(
-        store_path,
-        bundle_path,
-        trust=read_trust(trusted_keys, allow_unsigned),
-        backend=Backend(backend),
-        require_gpu=require_gpu,
-        engines=engines,
-        abstain_below=abstain_below,
-        precision=PrecisionChoice(precision),
-    ) as workspace:
+    with open_workspace(store_path, bundle_path, settings) as workspace:
         result = workspace.retriever.query(question)
     show(result_shape(result), as_json)
 

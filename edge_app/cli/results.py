@@ -12,6 +12,7 @@ from edge_retrieve.edge_app.audit.commands import audited
 from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.cli.console import answers, print_json
 from edge_retrieve.edge_app.cli.group import named_extras
+from edge_retrieve.edge_app.cli.opening import open_workspace, split_settings
 from edge_retrieve.edge_app.cli.options import (
     MODEL_SETTINGS,
     bundle_option,
@@ -24,9 +25,6 @@ from edge_retrieve.edge_app.outputs.cases import case_names
 from edge_retrieve.edge_app.outputs.content import Content, acceptance_by, content_of
 from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.outputs.origin import origin_of
-from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 from edge_retrieve.runtime.errors import OutputError, QueryError
 from edge_retrieve.runtime.hits import RetrievalResult
 
@@ -73,16 +71,8 @@ def results(
     organization: str | None,
     report_path: Path | None,
     bundle_path: Path | None,
-    abstain_below: float,
-    backend: str,
-    precision: str,
-    require_gpu: bool,
-    engines: str,
-    trusted_keys: str,
-    allow_unsigned: bool,
-    site: str,
     as_json: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Search with a DICOM image and write what was found for the PACS.
 
@@ -94,19 +84,10 @@ def results(
         from edge_retrieve.edge_app.outputs.source import read_source
     now = datetime.now()
     acceptance = acceptance_by(accepted_by, organization, now, _text(report_path))
+    settings, asked = split_settings(options)
     question = query_from(image, **asked)
     source: SourceImage = read_source(image)  # before the model is loaded: it may lack what is needed
-    with Workspace(
-        store_path,
-        bundle_path,
-        trust=read_trust(trusted_keys, allow_unsigned),
-        backend=Backend(backend),
-        require_gpu=require_gpu,
-        engines=engines,
-        abstain_below=abstain_below,
-        precision=PrecisionChoice(precision),
-        site=site,
-    ) as workspace:
+    with open_workspace(store_path, bundle_path, settings) as workspace:
         result = workspace.retriever.query(question)
         origin, own = origin_of(workspace), workspace.site
     content = content_of(

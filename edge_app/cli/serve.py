@@ -7,11 +7,9 @@ from pathlib import Path
 import click
 
 from edge_retrieve.edge_app.cli.console import say
+from edge_retrieve.edge_app.cli.opening import open_workspace
 from edge_retrieve.edge_app.cli.options import bundle_option, setting_options, store_option
 from edge_retrieve.edge_app.settings import ServerSettings, Value
-from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import PrecisionChoice, read_trust
 
 
 @click.command()
@@ -23,17 +21,7 @@ def serve(store_path: Path, bundle_path: Path | None, **options: Value) -> None:
     from edge_retrieve.edge_app.serve import serve as run
 
     settings = ServerSettings.from_options(options)
-    with Workspace(
-        store_path,
-        bundle_path,
-        trust=read_trust(settings.trusted_keys, settings.allow_unsigned),
-        backend=Backend(settings.backend),
-        require_gpu=settings.require_gpu,
-        engines=settings.engines,
-        abstain_below=settings.abstain_below,
-        precision=PrecisionChoice(settings.precision),
-        site=settings.site,
-    ) as workspace:
+    with open_workspace(store_path, bundle_path, settings) as workspace:
         for sentence in workspace.encoder.resolution.sentences():
             say(sentence)
         studies, engine = workspace.store.count(), workspace.encoder.engine

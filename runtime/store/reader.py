@@ -84,10 +84,7 @@ class StoreReader:
         StoreError
             Where the store has no such study.
         """
-        record = self._read(lambda db: reading.read_study(db, study, self.terms))
-        if record is None:
-            raise self._unknown(study)
-        return record
+        return self._known(study, lambda db: reading.read_study(db, study, self.terms))
 
     def studies(
         self, *, limit: int = 100, offset: int = 0, search: str = "", wanted: Worklist | None = None
@@ -128,10 +125,7 @@ class StoreReader:
         StoreError
             Where the store has no such study.
         """
-        found = self._read(lambda db: lookups.pixels_sha256(db, study))
-        if found is None:
-            raise self._unknown(study)
-        return found
+        return self._known(study, lambda db: lookups.pixels_sha256(db, study))
 
     def picture(self, study: str) -> StoredPicture:
         """Return the grey values of a study's first searched image, else of its first.
@@ -141,10 +135,7 @@ class StoreReader:
         StoreError
             Where the store has no such study.
         """
-        found = self._read(lambda db: lookups.picture(db, study, self.terms))
-        if found is None:
-            raise self._unknown(study)
-        return found
+        return self._known(study, lambda db: lookups.picture(db, study, self.terms))
 
     def stats(self) -> StoreStats:
         """Count what is in the store."""
@@ -231,10 +222,7 @@ class StoreReader:
         StoreError
             Where the store has no such study.
         """
-        number = self._read(lambda db: lookups.study_number(db, study))
-        if number is None:
-            raise self._unknown(study)
-        return number
+        return self._known(study, lambda db: lookups.study_number(db, study))
 
     def study_id(self, number: int) -> str:
         """Return the identifier of the study with a number.
@@ -244,10 +232,7 @@ class StoreReader:
         StoreError
             Where the store has no such study.
         """
-        study = self._read(lambda db: lookups.study_id(db, number))
-        if study is None:
-            raise self._unknown(str(number))
-        return study
+        return self._known(str(number), lambda db: lookups.study_id(db, number))
 
     def numbered(self, numbers: Iterable[int]) -> dict[int, StudyRecord]:
         """Return studies by their numbers, all of one moment; those deleted meanwhile are left out.
@@ -278,6 +263,13 @@ class StoreReader:
         """Return who studies are of, by their numbers; empty for a study deleted meanwhile."""
         found = self._read(lambda db: filtering.patients_of(db, numbers.tolist()))
         return tuple(found.get(number, "") for number in numbers.tolist())
+
+    def _known(self, study: str, query: Callable[[sqlite3.Connection], _Result | None]) -> _Result:
+        """Read what every study has; raise `UnknownStudyError` where that is None."""
+        found = self._read(query)
+        if found is None:
+            raise self._unknown(study)
+        return found
 
     def _unknown(self, study: str) -> UnknownStudyError:
         return UnknownStudyError(
