@@ -116,7 +116,8 @@ class OpenVinoRunner(Runner):
         """Return the graph compiled for one image, or for any number: known sizes are faster."""
         request = self._requests.get(one)
         if request is None:
-            model = model or self._read()
+            if model is None:
+                model = self._read()
             options = _options(self.arithmetic, self._threads)
             try:
                 if one:
