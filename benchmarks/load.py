@@ -107,7 +107,7 @@ def measure(address: str, process: int, folder: DemoFolder, clients: int, second
         load = run_load(address, names, images, clients=clients, seconds=seconds, fresh=fresh)
         ended.set()
         watcher.join()
-        results = [client.wait_for(job) for job in load.ingests]
+        results = [load.ended.get(job) or client.wait_for(job) for job in load.ingests]
         stored = sum(
             int(job.result["accepted"]) + int(job.result["flagged"]) for job in results if job.result
         )

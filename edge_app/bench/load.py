@@ -20,10 +20,12 @@ from edge_retrieve.edge_app.client.connection import (
     json_body,
     segment,
 )
+from edge_retrieve.edge_app.client.shaping import decoded, shaped
+from edge_retrieve.edge_app.shapes.jobs import JobShape
 from edge_retrieve.runtime.anatomy import REGIONS
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 
-# What a reading room does, and how often of a hundred requests.
+# What a reading room does, and how often of about a hundred requests.
 MIX = {
     "query study": 30,
     "query text": 22,
@@ -34,6 +36,7 @@ MIX = {
     "ground": 3,
     "upload": 6,
     "ingest": 2,
+    "job": 4,
 }
 _TEXTS = (
     "Consolidation in the right lower lung zone.",
@@ -76,10 +79,13 @@ class Load:
     requests : list of Request
     ingests : list of str
         Jobs that were begun.
+    ended : dict of str to JobShape
+        Those that were seen to end; a server forgets them at length.
     """
 
     requests: list[Request] = field(default_factory=list)
     ingests: list[str] = field(default_factory=list)
+    ended: dict[str, JobShape] = field(default_factory=dict)
 
     def failures(self) -> list[Request]:
         """Return what a server must not answer: failures of its own, and silence."""
@@ -136,6 +142,7 @@ def run_load(
             one.connection.close()
             with lock:
                 load.ingests += one.jobs
+                load.ended |= one.ended
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
     for thread in threads:
@@ -158,6 +165,7 @@ class _Client:
     ) -> None:
         self.connection = Connection(address)
         self.jobs: list[str] = []
+        self.ended: dict[str, JobShape] = {}
         self._studies, self._images, self._chance, self._fresh = studies, images, chance, fresh
         self._upload = ""
 
@@ -166,6 +174,8 @@ class _Client:
         (kind,) = self._chance.choices(list(MIX), list(MIX.values()))
         if kind == "query upload" and not self._upload:
             kind = "upload"
+        if kind == "job" and len(self.ended) == len(self.jobs):
+            kind = "list"
         try:
             self._send(kind)
         except RefusedError as refused:
@@ -195,6 +205,11 @@ class _Client:
             self.connection.ask("GET", f"/api/studies/{segment(study)}/pixels")
         elif kind == "ground":
             self._post("/api/ground", {"study": study, "phrase": chance.choice(_TEXTS)})
+        elif kind == "job":
+            job = next(job for job in self.jobs if job not in self.ended)
+            found = shaped(JobShape, decoded(self.connection.ask("GET", f"/api/jobs/{segment(job)}")))
+            if found.ended is not None:
+                self.ended[job] = found
         elif kind == "upload":
             self._upload = self._encode(chance.choice(self._images).read_bytes())
         else:

@@ -66,7 +66,8 @@ def ingest_upload(
 
     def work(progress: Progress) -> Result:
         try:
-            return _ingest(workspace, [path], progress)
+            # One more image is searched beside the index's files; the retriever writes them anew in time.
+            return _ingest(workspace, [path], progress, refresh_index=False)
         finally:
             discard()
 
@@ -136,7 +137,9 @@ def back_up(workspace: Workspace, name: str, folders: Folders) -> Work:
     return work
 
 
-def _ingest(workspace: Workspace, paths: list[Path], progress: Progress) -> Result:
+def _ingest(
+    workspace: Workspace, paths: list[Path], progress: Progress, *, refresh_index: bool = True
+) -> Result:
     was_empty = workspace.store.count() == 0
 
     def told(done: int, total: int, name: str) -> None:
@@ -144,7 +147,14 @@ def _ingest(workspace: Workspace, paths: list[Path], progress: Progress) -> Resu
         progress(done, total, "files" if name else "")
 
     deidentifier = prepare_ingest(workspace.store, workspace.site, paths)
-    summary = ingest(workspace.store, workspace.encoder, paths, progress=told, deidentifier=deidentifier)
+    summary = ingest(
+        workspace.store,
+        workspace.encoder,
+        paths,
+        progress=told,
+        refresh_index=refresh_index,
+        deidentifier=deidentifier,
+    )
     label_after_ingest(workspace.store.path, paths, was_empty=was_empty)
     found: Result = {
         "accepted": summary.accepted,
