@@ -109,3 +109,11 @@ def test_constraints_are_pins_and_nothing_else() -> None:
     for line in (ROOT / "constraints.txt").read_text().splitlines():
         if not line.startswith("#"):
             assert re.fullmatch(r'[a-z0-9-]+==[0-9][^ ]*( ; python_version (==|>=) "3\.\d+")?', line), line
+
+
+def test_the_demonstration_goes_where_the_readme_says_and_git_leaves_it_alone() -> None:
+    from edge_retrieve.edge_app.cli.demo import demo
+
+    folder = next(option for option in demo.params if option.name == "folder").default
+    assert f"Everything goes into `.venv` and `{folder}`." in (ROOT / "README.md").read_text()
+    assert f"/{folder}/" in (ROOT / ".gitignore").read_text().splitlines()
