@@ -8,6 +8,7 @@ for all: they are trained once, and every variant begins with their weights.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_retrieve.runtime.errors import ConfigError
-from edge_retrieve.train.checkpoint import load_trained
+from edge_retrieve.train.checkpoint import CHECKPOINT, load_trained
 from edge_retrieve.train.config import LossWeights, Objective, Source, TrainConfig
+from edge_retrieve.train.digest import source_digest
 from edge_retrieve.train.evaluate.compare import compare
 from edge_retrieve.train.evaluate.phantom import SEEDS, PhantomReport, evaluate_phantoms
 from edge_retrieve.train.evaluate.torch_encoder import TorchEncoder
@@ -169,6 +171,7 @@ def run_comparison(
     studies: int = 1000,
     seeds: Sequence[int] = SEEDS,
     workers: int = 2,
+    encoded: Path | None = None,
     progress: Progress | None = None,
 ) -> ComparisonReport:
     """Train every variant that is not trained yet, then score all of them on the same archives.
@@ -186,6 +189,8 @@ def run_comparison(
         Of the test archives.
     workers : int
         Processes that render.
+    encoded : Path, optional
+        Folder where encoded archives are kept: taken from it where there, written where not.
     progress : callable, optional
         Called with a phase's name, steps done and steps in all.
 
@@ -195,6 +200,8 @@ def run_comparison(
         The configuration does not train on phantoms, or as `plan_variants`.
     TrainingError
         A variant's folder holds a run of another configuration, or its loss diverged.
+    ArchiveError
+        An encoded archive in `encoded` is damaged.
     """
     if config.data.source is not Source.PHANTOM:
         raise ConfigError(
@@ -220,11 +227,21 @@ def run_comparison(
         trained.append(Trained(variant, epochs * steps_per_epoch(len(corpus), config.batch), seconds))
     encoders = []
     for variant in variants:
-        loaded = load_trained(Path(variant.config.out))
-        encoders.append(TorchEncoder(loaded.model, loaded.tokenizer, name=variant.name))
-    reports = evaluate_phantoms(encoders, studies=studies, seeds=seeds, workers=workers, progress=progress)
+        folder = Path(variant.config.out)
+        loaded = load_trained(folder)
+        encoders.append(TorchEncoder(loaded.model, loaded.tokenizer, name=_fingerprint(folder)))
+    reports = evaluate_phantoms(
+        encoders, studies=studies, seeds=seeds, workers=workers, encoded=encoded, progress=progress
+    )
     named = dict(zip([variant.name for variant in variants], reports, strict=True))
     return ComparisonReport(tuple(trained), named)
+
+
+def _fingerprint(folder: Path) -> str:
+    """Return what a variant's kept encodings are told by: its weights, its words and what runs them."""
+    digest = hashlib.sha256(source_digest("model").encode())
+    digest.update((folder / CHECKPOINT).read_bytes())
+    return digest.hexdigest()
 
 
 def _named(name: str, progress: Progress | None) -> Progress | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar
+from edge_retrieve.edge_app.cli.evaluating import encoded_option
 from edge_retrieve.edge_app.cli.group import named_extras
 from edge_retrieve.edge_app.cli.options import json_option, seeds_option, studies_option
 from edge_retrieve.runtime.errors import ConfigError
@@ -31,6 +32,7 @@ from edge_retrieve.runtime.errors import ConfigError
 @click.option("--ablate-all", is_flag=True, help="Leave out every loss of the configuration, one at a time.")
 @studies_option
 @seeds_option
+@encoded_option
 @json_option
 def compare(
     config: Path,
@@ -39,6 +41,7 @@ def compare(
     ablate_all: bool,
     studies: int,
     seeds: tuple[int, ...],
+    encoded: Path | None,
     as_json: bool,
 ) -> None:
     """Train rra_vl, published objectives and ablations alike, and compare them (synthetic)."""
@@ -65,6 +68,7 @@ def compare(
             studies=studies,
             seeds=seeds,
             workers=loaded.data.workers,
+            encoded=encoded,
             progress=progress,
         )
     document, tables = report.to_json(), comparison_markdown(report)

@@ -98,7 +98,8 @@ def test_one_command_trains_scores_and_writes_the_tables(
     config = replace(config, stages=config.stages[1:], data=replace(config.data, workers=1))
     path = tmp_path / "config.json"
     path.write_text(config_to_json(config))
-    options = ["--objectives", "region_crops", "--without", "location_image_image"]
+    kept = tmp_path / "encoded"
+    options = ["--objectives", "region_crops", "--without", "location_image_image", "--encoded", str(kept)]
     arguments = ["compare", str(path), *options, "--studies", "24", "--seed", "2"]
     result = CliRunner().invoke(main, [*arguments, "--json"])
     assert result.exit_code == 0, result.output
@@ -129,10 +130,26 @@ def test_one_command_trains_scores_and_writes_the_tables(
     assert len(tokenizers) == 3
     assert len(set(tokenizers)) == 1
     before = {path: path.stat().st_mtime_ns for path in Path(config.out).glob("*/checkpoint.pt")}
-    monkeypatch.setattr(comparison, "evaluate_phantoms", stop_here)
-    with pytest.raises(StopError):
-        run_comparison(config, [Objective.REGION_CROPS], ["location_image_image"])
+    assert len(list(kept.glob("*.npz"))) == 3
+    with monkeypatch.context() as nothing_rendered:
+        nothing_rendered.setattr(archive, "render", stop_here)
+        again = CliRunner().invoke(main, [*arguments, "--json"])
+        assert again.exit_code == 0, again.output
+        assert json.loads(again.stdout) == document
+    # Another size is scored with what is trained.
+    larger = CliRunner().invoke(main, [*arguments[:-4], "--studies", "30", "--seed", "2", "--json"])
+    assert larger.exit_code == 0, larger.output
+    assert json.loads(larger.stdout)["variants"]["rra_vl"]["studies_per_seed"] == 30
     assert before == {path: path.stat().st_mtime_ns for path in Path(config.out).glob("*/checkpoint.pt")}
+    # Other weights under the same name are another model: what is kept of the first ones is not theirs.
+    checkpoint = Path(config.out) / "region_crops" / "checkpoint.pt"
+    content = torch.load(checkpoint, weights_only=True)
+    next(weight for weight in content["ema"].values() if weight.is_floating_point()).add_(1.0)
+    torch.save(content, checkpoint)
+    monkeypatch.setattr(archive, "render", stop_here)
+    asked = [Objective.REGION_CROPS], ["location_image_image"]
+    with pytest.raises(StopError):
+        run_comparison(config, *asked, studies=24, seeds=[2], workers=1, encoded=kept)
 
 
 def test_an_unknown_objective_is_wrong_use(config: TrainConfig, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import REGIONS, boxes_to_array
 from edge_retrieve.train.config import DataConfig
 from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, LesionMasks, supervise
+from edge_retrieve.train.digest import renderer_digest
 from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.geometry import SIDES
 from edge_retrieve.train.phantom.render import render
@@ -63,14 +64,6 @@ def _coarse(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(mask.astype(np.uint8) * 255, grid, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _renderer_digest() -> str:
-    """Digest of the phantom's source: a changed renderer must not be served from an old cache."""
-    digest = hashlib.sha256()
-    for source in sorted((Path(__file__).parent.parent / "phantom").rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
-
-
 def _rendered(jobs: list[_Job], workers: int) -> Iterator[_Rendered]:
     if workers <= 1:
         yield from map(_render, jobs)
@@ -103,7 +96,7 @@ def load_phantom_corpus(
         for study in plan
     ]
     key = json.dumps(
-        [count, config.seed, density.value, config.render_size, image_size, split.value, _renderer_digest()]
+        [count, config.seed, density.value, config.render_size, image_size, split.value, renderer_digest()]
     )
     folder = Path(config.cache).expanduser() / hashlib.sha256(key.encode()).hexdigest()[:16]
     if not (folder / "boxes.npy").is_file():

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -189,14 +187,6 @@ class _Pass:
         studies = [n for n, _ in self._phrases]
         phrases = collect(self._patients[studies].tolist(), studies, [each for _, each in self._phrases])
         return EncodedPhantoms(archive, self._stated, boxes, phrases)
-
-
-def renderer_digest() -> str:
-    """Return a digest of the phantom's source: archives of different renderers are not the same."""
-    digest = hashlib.sha256()
-    for source in sorted((Path(__file__).parent.parent / "phantom").rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
 
 
 def _prior_boxes(seed: int) -> npt.NDArray[np.float32]:

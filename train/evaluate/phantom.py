@@ -215,9 +215,11 @@ def _archives(
     if encoded is None:
         yield from encode_archives(encoders, studies, seed, workers, progress)
         return
-    for encoder in encoders:
-        known = load_phantoms(encoded, encoder.bundle_id, studies, seed)
-        if known is None:
-            (known,) = encode_archives([encoder], studies, seed, workers, progress)
-            save_phantoms(encoded, encoder.bundle_id, studies, seed, known)
-        yield known
+    known = {e.bundle_id: load_phantoms(encoded, e.bundle_id, studies, seed) for e in encoders}
+    unknown = [encoder for encoder in encoders if known[encoder.bundle_id] is None]
+    # Rendered once for all that are missing.
+    made = encode_archives(unknown, studies, seed, workers, progress) if unknown else []
+    for encoder, phantoms in zip(unknown, made, strict=True):
+        save_phantoms(encoded, encoder.bundle_id, studies, seed, phantoms)
+        known[encoder.bundle_id] = phantoms
+    yield from (kept for e in encoders if (kept := known[e.bundle_id]) is not None)

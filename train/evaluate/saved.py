@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from edge_retrieve.runtime.errors import ArchiveError
-from edge_retrieve.train.evaluate.archive import EncodedPhantoms, renderer_digest
+from edge_retrieve.train.digest import renderer_digest
+from edge_retrieve.train.evaluate.archive import EncodedPhantoms
 from edge_retrieve.train.evaluate.boxes import RegionBoxes
 from edge_retrieve.train.evaluate.encoded import EncodedArchive
 from edge_retrieve.train.evaluate.grounding import PhraseScores
