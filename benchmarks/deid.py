@@ -1,4 +1,4 @@
-"""How well ingest takes persons out: names in reports, text in pictures. Prints one JSON object.
+"""How well ingest takes persons out: names in reports, text in pictures.
 
 Identifiers that were made up are written into texts and pictures, and looked for afterwards: so what is there
 is known. Reports are those of the public Indiana University set (`--reports`), which are de-identified
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.runtime.anatomy import Box
 from edge_retrieve.runtime.deid.burnt_in import find_text
@@ -73,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tiny", action="store_true", help="a smoke run")
     parser.add_argument("--reports", type=Path, help="table with the columns findings and impression")
     parser.add_argument("--images", type=Path, help="folder of real X-rays")
+    take_out(parser)
     given = parser.parse_args(arguments)
+    here = Circumstances.now()
     rng = np.random.default_rng(11)
     answer: dict[str, object] = {}
     texts = list(reports(given.reports)) if given.reports else ["FINDINGS: A nodule in the left apex."] * 20
@@ -87,8 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.images:
         files = sorted(path for path in given.images.iterdir() if path.suffix in (".jpg", ".png", ".dcm"))
         answer["real"] = measure_pictures([load_radiograph(path).pixels for path in files], rng)
-    json.dump(answer, sys.stdout, indent=2)
-    print()
+    hand_over(here, answer, given, json.dumps(answer, indent=2))
 
 
 def phantoms(studies: int) -> Iterator[tuple[Picture, list[str]]]:

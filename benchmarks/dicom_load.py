@@ -17,21 +17,18 @@ The server is as it comes, so the archive is de-identified: objects are looked f
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from dicom_node_load.objects import SentObject, make_objects
 from dicom_node_load.senders import send_all
 from dicom_node_load.server import Server
 from pydicom.filereader import read_file_meta_info
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.dicom_node.quarantine import quarantined
@@ -51,9 +48,6 @@ class Result:
     """What was seen; all times in seconds."""
 
     synthetic: bool
-    date: str
-    machine: str
-    load: float
     objects: int
     malformed: int
     associations: int
@@ -83,15 +77,10 @@ class Result:
 
 def main() -> None:
     options = _parse()
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory(prefix="dicom-load-", dir=options.dir) as name:
         result = _run(Path(name), options)
-    document = json.dumps(asdict(result), indent=2)
-    if options.out:
-        options.out.write_text(document + "\n", encoding="utf-8")
-    if options.json:
-        print(document)
-    else:
-        print(_told(result))
+    hand_over(here, asdict(result), options, _told(result))
     if not result.sound:
         sys.exit(1)
 
@@ -144,9 +133,6 @@ def _run(folder: Path, options: argparse.Namespace) -> Result:
     acknowledged = {*sent.acknowledged, *(each.instance for each in singles)}
     return Result(
         synthetic=True,
-        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        machine=f"{os.cpu_count()} CPUs, {platform.platform()}, Python {platform.python_version()}",
-        load=round(os.getloadavg()[0], 1),
         objects=len(others),
         malformed=sum(bool(each.damage) for each in others),
         associations=options.associations,
@@ -211,8 +197,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dir", type=Path)
     parser.add_argument("--tiny", action="store_true", help="a few seconds: does it run at all?")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path)
+    take_out(parser)
     options = parser.parse_args()
     if options.tiny:
         options.objects, options.malformed, options.singles, options.pixels = 40, 8, 3, 256

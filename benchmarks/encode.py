@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import platform
 import shutil
 import sys
 import tempfile
@@ -22,16 +21,14 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 from encoding.models import Tower, base_tower, demo_tower, phantoms, region_inputs, write_forms
+from recording import Circumstances
 
 from edge_retrieve.runtime.backends.base import Backend, Runner
 from edge_retrieve.runtime.backends.onnxruntime_runner import OnnxRuntimeRunner
@@ -219,8 +216,8 @@ def summary(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def markdown(result: dict[str, Any], rows: list[Row]) -> str:
-    machine = ", ".join(f"{name} {value}" for name, value in result["machine"].items())
-    lines = [machine, ""]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    lines = [f"{result['machine']}, {result['threads']} threads, {versions}", ""]
     for tower, batch in dict.fromkeys((row.tower, row.batch) for row in rows):
         lines += [f"{tower}, batch {batch}:", ""]
         lines += [
@@ -233,17 +230,6 @@ def markdown(result: dict[str, Any], rows: list[Row]) -> str:
             lines.append(f"| {row.method} | {times} | {row.cosine:.5f}{'' if row.kept else ' (misses)'} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def machine(threads: int) -> dict[str, Any]:
-    names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return {
-        "CPU": names[0].partition(":")[2].strip() if names else platform.processor(),
-        "threads": threads,
-        "torch": torch.__version__,
-        "onnxruntime": onnxruntime.__version__,
-        "openvino": metadata.version("openvino") if find_spec("openvino") else "not installed",
-    }
 
 
 def say(text: str) -> None:
@@ -269,6 +255,7 @@ def main() -> None:
     if compiled and not shutil.which("g++"):
         say("left out: torch.compile (it needs g++)")
         compiled = False
+    here = Circumstances.now()
     batches = [1, 2] if asked.tiny else [int(batch) for batch in asked.batches.split(",")]
     makers = {"demo": partial(demo_tower, asked.checkpoint), "base": base_tower}
     rows: list[Row] = []
@@ -276,7 +263,7 @@ def main() -> None:
         tower = makers[name](tiny=asked.tiny)
         seconds = 0.1 if asked.tiny else asked.seconds
         rows += measure(tower, batches, seconds, asked.threads, compiled=compiled)
-    result = {"machine": machine(asked.threads), "tiny": asked.tiny, "summary": summary(rows)}
+    result = {**asdict(here), "threads": asked.threads, "tiny": asked.tiny, "summary": summary(rows)}
     result["rows"] = [{**asdict(row), "kept": row.kept} for row in rows]
     if asked.out:
         asked.out.mkdir(parents=True, exist_ok=True)

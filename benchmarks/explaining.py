@@ -1,6 +1,6 @@
 """How long the evidence of a query and its draft take, beside an encoding of the image.
 
-    python benchmarks/explaining.py [--studies 300] [--runs 30] [--tiny] [--json]
+    python benchmarks/explaining.py [--studies 300] [--runs 30] [--tiny] [--json] [--out FILE]
 
 The cases are rendered phantoms and cases scattered around them (synthetic), encoded by the shipped demo
 bundle. All take turns, so that a busy machine slows them alike.
@@ -9,13 +9,11 @@ bundle. All take turns, so that a busy machine slows them alike.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
+
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.edge_app.bench.phantom_archive import fill_store, render_phantoms
 from edge_retrieve.edge_app.workspace import Workspace
@@ -32,26 +30,24 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=300)
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    take_out(parser)
     options = parser.parse_args()
     if options.tiny:
         options.studies, options.runs = 40, 3
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder), options.studies, options.runs)
-    document = {
+    told = [f"{options.studies} synthetic studies, load {here.load}, {here.machine}"]
+    for what, timing in rows.items():
+        told.append(
+            f"{what:44} {timing.p50_ms:9.2f} ms  (p99 {timing.p99_ms:.2f}, processor {timing.cpu_ms:.2f})"
+        )
+    figures: dict[str, object] = {
         "synthetic": True,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} CPUs, {platform.platform()}, Python {platform.python_version()}",
-        "load": round(os.getloadavg()[0], 1),
         "studies": options.studies,
         "rows": [{"what": what, **asdict(timing)} for what, timing in rows.items()],
     }
-    if options.json:
-        print(json.dumps(document, indent=2))
-        return
-    print(f"{document['studies']} synthetic studies, load {document['load']}, {document['machine']}")
-    for what, timing in rows.items():
-        print(f"{what:44} {timing.p50_ms:9.2f} ms  (p99 {timing.p99_ms:.2f}, processor {timing.cpu_ms:.2f})")
+    hand_over(here, figures, options, "\n".join(told))
 
 
 def measure(folder: Path, studies: int, runs: int) -> dict[str, Timing]:

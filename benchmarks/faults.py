@@ -14,29 +14,23 @@ anything was lost, half there, answered wrong without a word, or crashed.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from fault_campaigns.campaign import Budget
 from fault_campaigns.corruptions import CorruptionReport, corruption_campaign
 from fault_campaigns.full_disks import DiskReport, disk_campaign
 from fault_campaigns.kills import KillReport, kill_campaign
+from recording import Circumstances, hand_over, take_out
 
 
 @dataclass(frozen=True)
 class Result:
-    """What all campaigns came to, and where."""
+    """What all campaigns came to."""
 
-    date: str
-    machine: str
-    load: float
     seed: int
     seconds: float
     kills: KillReport
@@ -51,6 +45,7 @@ class Result:
 
 def main() -> None:
     options = _parse()
+    here = Circumstances.now()
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults-", dir=options.dir) as name:
         folder = Path(name)
@@ -63,9 +58,6 @@ def main() -> None:
             )
         ]
         result = Result(
-            datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            f"{os.cpu_count()} CPUs, {platform.platform()}, Python {platform.python_version()}",
-            round(os.getloadavg()[0], 1),
             options.seed,
             0.0,
             kill_campaign(folder, budgets[0], options.seed),
@@ -73,32 +65,21 @@ def main() -> None:
             disk_campaign(folder, budgets[2], options.seed),
         )
     result = replace(result, seconds=round(time.monotonic() - start, 1))
-    document = json.dumps({"synthetic": True, **asdict(result)}, indent=2)
-    if options.out:
-        options.out.write_text(document + "\n", encoding="utf-8")
-    if options.json:
-        print(document)
-    else:
-        _print(result)
+    hand_over(here, {"synthetic": True, **asdict(result)}, options, _told(result))
     sys.exit(1 if result.faults else 0)
 
 
-def _print(result: Result) -> None:
+def _told(result: Result) -> str:
     kills, damage, disks = result.kills, result.corruptions, result.disks
-    print(
+    lines = [
         f"{kills.kills} kills, {kills.amid_transaction} amid a transaction; {kills.transactions} transactions"
-        f" and {kills.backups} backups acknowledged: {len(kills.faults)} faults"
-    )
-    print(
+        f" and {kills.backups} backups acknowledged: {len(kills.faults)} faults",
         f"{damage.corruptions} corruptions: {damage.right} answered right, {damage.refused} refused,"
-        f" {len(damage.faults)} faults"
-    )
-    print(
+        f" {len(damage.faults)} faults",
         f"{disks.disks} full disks: {disks.refused} times said so; {disks.transactions} transactions"
-        f" acknowledged: {len(disks.faults)} faults {disks.skipped}"
-    )
-    for fault in result.faults:
-        print(f"  {fault}")
+        f" acknowledged: {len(disks.faults)} faults {disks.skipped}",
+    ]
+    return "\n".join([*lines, *(f"  {fault}" for fault in result.faults)])
 
 
 def _parse() -> argparse.Namespace:
@@ -109,8 +90,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=24 * 60.0, help="most that each campaign takes")
     parser.add_argument("--tiny", action="store_true", help="a short form: seconds")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path)
+    take_out(parser)
     parser.add_argument("--dir", type=Path, help="where the stores are made (default: the temporary folder)")
     options = parser.parse_args()
     sizes = (3, 12, 2) if options.tiny else (200, 500, 50)

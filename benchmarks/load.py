@@ -15,9 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import os
-import platform
 import random
 import shutil
 import signal
@@ -29,11 +26,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.edge_app.bench.load import Load, run_load
 from edge_retrieve.edge_app.client import Client
@@ -69,11 +66,11 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--dir", type=Path, help="keep the archive here, for the next time")
     parser.add_argument("--tiny", action="store_true", help="does it run at all?")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path)
+    take_out(parser)
     asked = parser.parse_args()
     if asked.tiny:
         asked.seconds, asked.clients, asked.studies = 5.0, 8, 40
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory(prefix="load-") as name:
         folder = DemoFolder(asked.dir or Path(name), asked.studies)
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -86,9 +83,7 @@ def main() -> None:
     document["bounds_hold"] = asked.tiny or (
         document["p99_over_p50"] <= BOUND_P99 and document["memory"]["growth"] <= BOUND_MEMORY
     )
-    if asked.out:
-        asked.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(document) if asked.json else _table(document))
+    hand_over(here, document, asked, _table(document))
     if document["failures"] or document["lost"] or not document["bounds_hold"]:
         sys.exit(1)
 
@@ -120,9 +115,6 @@ def _document(load: Load, memory: Memory, clients: int, seconds: float, lost: in
     p50, p99 = load.percentile_ms(50), load.percentile_ms(99)
     return {
         "synthetic": True,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
-        "load_average": os.getloadavg()[0],
         "clients": clients,
         "seconds": seconds,
         "requests": len(load.requests),

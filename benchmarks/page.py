@@ -12,17 +12,14 @@ the cases are on the page.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from playwright.sync_api import sync_playwright
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.edge_app.bench.browser import find_chromium, launch_chromium
 from edge_retrieve.edge_app.bench.phantom_archive import fill_store, render_phantoms
@@ -74,15 +71,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--store", type=Path)
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path)
+    take_out(parser)
     options = parser.parse_args()
     if options.tiny:
         options.studies, options.runs = 60, 3
     if find_chromium() is None:
         print("nothing measured: there is no Chromium (apt-get install chromium)")
         return
-    load = round(os.getloadavg()[0], 1)
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory() as folder:
         store = options.store or Path(folder) / "store"
         if not store.exists():
@@ -90,21 +86,13 @@ def main() -> None:
         with Workspace(store) as workspace, serving(workspace) as address, sync_playwright() as driver:
             studies = workspace.store.count()
             rows = measure(launch_chromium(driver), address, options.runs)
-    document = {
+    told = [f"{row.what}: p50 {row.p50_ms:.0f} ms, p95 {row.p95_ms:.0f} ms ({row.runs} runs)" for row in rows]
+    figures: dict[str, object] = {
         "synthetic": True,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} CPUs, {platform.platform()}, Python {platform.python_version()}",
-        "load_before": load,
         "studies": studies,
         "rows": [asdict(row) for row in rows],
     }
-    if options.out:
-        options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    if options.json:
-        print(json.dumps(document, indent=2))
-        return
-    for row in rows:
-        print(f"{row.what}: p50 {row.p50_ms:.0f} ms, p95 {row.p95_ms:.0f} ms ({row.runs} runs)")
+    hand_over(here, figures, options, "\n".join(told))
 
 
 def measure(browser: Any, address: str, runs: int) -> list[Row]:

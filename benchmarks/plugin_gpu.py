@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from recording import Circumstances, hand_over, take_out
 from torch import Tensor
 
 from edge_retrieve.export.plugins.build import build_host, build_kernels
@@ -176,10 +176,11 @@ def main() -> None:
     for name, value in (("batch", 64), ("regions", 29), ("channels", 264), ("side", 28)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    take_out(parser)
     arguments = parser.parse_args()
     if arguments.tiny:
         arguments.batch, arguments.channels, arguments.side = 2, 40, 12
+    here = Circumstances.now()
     gpu = torch.cuda.is_available() and not arguments.tiny
     device = torch.cuda.get_device_name() if gpu else "none: GPU not measured"
     if gpu:
@@ -192,17 +193,18 @@ def main() -> None:
         device += "; g++ is not installed, so nothing was run on the processor either"
     else:
         rows = on_host(*inputs(arguments, "cpu"))
-    if arguments.json:
-        print(
-            json.dumps({"synthetic": True, "device": device, "rows": [asdict(row) for row in rows]}, indent=2)
-        )
-        return
-    print(f"Random features and boxes (synthetic). Device: {device}.")
+    told = [f"Random features and boxes (synthetic). Device: {device}."]
     for row in rows:
         speed = (
             "" if row.p50_us is None else f"  {row.p50_us:8.1f} us  {row.roofline:5.1%} of a copy's bandwidth"
         )
-        print(f"{row.method:48} max error {row.max_error:.1e}{speed}")
+        told.append(f"{row.method:48} max error {row.max_error:.1e}{speed}")
+    figures: dict[str, object] = {
+        "synthetic": True,
+        "device": device,
+        "rows": [asdict(row) for row in rows],
+    }
+    hand_over(here, figures, arguments, "\n".join(told))
 
 
 if __name__ == "__main__":

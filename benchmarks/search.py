@@ -11,32 +11,17 @@ results.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import math
-import os
-import platform
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from recording import Circumstances
+
 from edge_retrieve.train.charts import Line, line_chart
-
-
-def machine() -> dict[str, Any]:
-    """Return what the figures depend on: the processor, how many of it, and how busy it was."""
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": names[0] if names else platform.machine(),
-        "processors": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-    }
 
 
 def plot(rows: list[dict[str, Any]]) -> str:
@@ -66,7 +51,7 @@ def main() -> None:
     command = [sys.executable, "-c", "from edge_retrieve.edge_app.cli import main; main()", "bench", "search"]
     if not asked.out:
         raise SystemExit(subprocess.run([*command, *rest], check=False).returncode)
-    about = {"date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "machine": machine()}
+    about = asdict(Circumstances.now())
     rest = [option for option in rest if option != "--json"]
     done = subprocess.run([*command, *rest, "--json"], stdout=subprocess.PIPE, text=True, check=True)
     asked.out.write_text(json.dumps(about | json.loads(done.stdout), indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,6 @@ import contextlib
 import http.client
 import json
 import os
-import platform
 import re
 import signal
 import statistics
@@ -24,8 +23,9 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
+
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.edge_app.bench.phantom_archive import fill_store, render_phantoms
 from edge_retrieve.runtime.bundle import load_bundle
@@ -60,10 +60,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--store", type=Path, help="one that is there already, of the demo bundle")
     parser.add_argument("--tiny", action="store_true", help="does it run at all?")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path)
+    take_out(parser)
     asked = parser.parse_args()
     studies, runs = (60, 2) if asked.tiny else (asked.studies, asked.runs)
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory() as folder:
         store = asked.store or make_store(Path(folder), studies)
         starts = [start(store) for _ in range(runs)]
@@ -71,25 +71,17 @@ def main() -> None:
         name: round(statistics.median(getattr(each, name) for each in starts), 3)
         for name in asdict(starts[0])
     }
-    document = {
+    slowest = max(each.ready_s for each in starts)
+    figures: dict[str, object] = {
         "synthetic": True,
         "studies": studies if asked.store is None else None,
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "median": medians,
-        "slowest_ready_s": max(each.ready_s for each in starts),
+        "slowest_ready_s": slowest,
         "runs": [asdict(each) for each in starts],
     }
-    if asked.out:
-        asked.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    if asked.json:
-        print(json.dumps(document, indent=2))
-        return
-    for name, value in medians.items():
-        print(f"{name:14}{value:10.3f}")
-    print(f"slowest start {document['slowest_ready_s']:.2f} s of {runs}, asked for: under {BOUND_S:g} s")
+    told = [f"{name:14}{value:10.3f}" for name, value in medians.items()]
+    told.append(f"slowest start {slowest:.2f} s of {runs}, asked for: under {BOUND_S:g} s")
+    hand_over(here, figures, asked, "\n".join(told))
 
 
 def make_store(folder: Path, studies: int) -> Path:

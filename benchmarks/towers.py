@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.train.batches import Batch, make_batch
 from edge_retrieve.train.config import Device, ModelConfig, TrainConfig, load_config
@@ -212,7 +213,9 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=4, help="images a step")
     parser.add_argument("--repeats", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--device", default="cpu", choices=[each.value for each in Device])
+    take_out(parser)
     options = parser.parse_args()
+    here = Circumstances.now()
     studies, repeats = (2, 1) if options.tiny else (options.studies, options.repeats)
     rows = []
     for tower in options.towers.split(";"):
@@ -221,8 +224,14 @@ def main() -> None:
                 case = Case(tower, precision, work)
                 cost = alone(case, options.tiny, studies, repeats, options.device)
                 rows.append({**asdict(case), **asdict(cost)})
-    result = {"device": options.device, "threads": torch.get_num_threads(), "images_per_step": studies}
-    print(json.dumps({**result, "tiny": options.tiny, "rows": rows}, indent=2))
+    figures: dict[str, object] = {
+        "device": options.device,
+        "threads": torch.get_num_threads(),
+        "images_per_step": studies,
+        "tiny": options.tiny,
+        "rows": rows,
+    }
+    hand_over(here, figures, options, json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,6 @@ blocked, and on a busy machine its holder may be waiting for a processor.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import tempfile
 import threading
 import time
@@ -23,13 +20,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from fault_campaigns.archive import DIM, Archive, made_bundle
 from fault_campaigns.processes import Child, Say
+from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.index import Index
@@ -63,32 +60,26 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=60.0, help="of measuring in all")
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--out", type=Path)
+    take_out(parser)
     options = parser.parse_args()
     if options.tiny:
         options.studies, options.seconds = 100, 3.0
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(Path(folder) / "store", options.studies, options.seconds)
-    document = {
-        "synthetic": True,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} CPUs, {platform.platform()}, Python {platform.python_version()}",
-        "load": round(os.getloadavg()[0], 1),
-        "studies": options.studies,
-        "rows": [asdict(row) for row in rows],
-    }
-    if options.out:
-        options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    if options.json:
-        print(json.dumps(document, indent=2))
-        return
+    told = []
     for row in rows:
         waited = f"p50 {row.waited_p50_ms:.2f}, p99 {row.waited_p99_ms:.2f}, most {row.waited_max_ms:.2f} ms"
-        print(
+        told.append(
             f"beside {row.beside}: {row.queries} queries, p50 {row.p50_ms:.2f}, p99 {row.p99_ms:.2f} ms;"
             f" waited {waited}, {row.over_bound} over {BOUND_MS:.0f} ms; {row.studies_added} studies added"
         )
+    figures: dict[str, object] = {
+        "synthetic": True,
+        "studies": options.studies,
+        "rows": [asdict(row) for row in rows],
+    }
+    hand_over(here, figures, options, "\n".join(told))
 
 
 def measure(path: Path, studies: int, seconds: float) -> list[Row]:
