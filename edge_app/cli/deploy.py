@@ -16,7 +16,7 @@ from edge_retrieve.edge_app.cli.options import json_option
 from edge_retrieve.edge_app.cli.serve import serve
 from edge_retrieve.edge_app.deploy.compose import BASE_IMAGE, compose_files, own_folders
 from edge_retrieve.edge_app.deploy.serving import Serving
-from edge_retrieve.edge_app.deploy.systemd import Site, unit_files
+from edge_retrieve.edge_app.deploy.systemd import Site, unit_files, written_folders
 from edge_retrieve.edge_app.deploy.templating import write_all
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.runtime.errors import ConfigError
@@ -59,11 +59,16 @@ def systemd(
         gpu=gpu,
         makes_code=importlib.util.find_spec("openvino") is not None,
     )
-    unit, users = write_all(out, unit_files(_serving(arguments), site))
+    serving = _serving(arguments)
+    unit, users = write_all(out, unit_files(serving, site))
+    owned = " ".join(quote(str(path)) for path in written_folders(serving))
     _tell(
         (unit, users),
         (
-            f"install -m 644 {quote(str(users))} /etc/sysusers.d/edge-retrieve.conf && systemd-sysusers",
+            f"install -D -m 644 {quote(str(users))} /etc/sysusers.d/edge-retrieve.conf && systemd-sysusers",
+            # One that is there stays as it is: others may have to write to a drop folder, too.
+            f'for folder in {owned}; do [ -d "$folder" ] || '
+            f'install -d -m 700 -o {user} -g {user} "$folder"; done',
             f"install -m 644 {quote(str(unit))} /etc/systemd/system/ && systemctl daemon-reload",
             "systemctl enable --now edge-retrieve",
         ),

@@ -64,12 +64,10 @@ def unit_files(serving: Serving, site: Site) -> dict[str, str]:
     serving.require_whole_paths()
     for option, path in (("--store", serving.store), *serving.written, *serving.read):
         _require_reachable(option, path, site)
-    elsewhere = [
-        path for _, path in (("", serving.store), *serving.written) if not path.is_relative_to(STATE)
-    ]
+    elsewhere = _elsewhere(serving)
     write_paths, also_writes = "", ""
     if elsewhere:
-        write_paths = f"ReadWritePaths={' '.join(quoted(str(path)) for path in elsewhere)}"
+        write_paths = f"ReadWritePaths={' '.join(quoted_path(path) for path in elsewhere)}"
         also_writes = " and where its options say"
     devices = "PrivateDevices=yes\nDevicePolicy=closed"
     if site.gpu:
@@ -102,9 +100,34 @@ def unit_files(serving: Serving, site: Site) -> dict[str, str]:
     }
 
 
+def written_folders(serving: Serving) -> tuple[Path, ...]:
+    """Return the folders that have to be there, and be its user's, before the service can start.
+
+    Of these systemd makes the first alone, and only when it starts the service; the store is begun before.
+    """
+    named = (path for _, path in serving.written)
+    return tuple(dict.fromkeys((Path(STATE), *_elsewhere(serving), *named)))
+
+
+def _elsewhere(serving: Serving) -> tuple[Path, ...]:
+    """Return what it writes to besides the folder that systemd gives it."""
+    return tuple(
+        path for _, path in (("--store", serving.store), *serving.written) if not path.is_relative_to(STATE)
+    )
+
+
 def quoted(word: str) -> str:
     """Return a word as systemd reads it in a command line (systemd.service(5), Command lines)."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return _quoted(word.replace("$", "$$"))
+
+
+def quoted_path(path: Path) -> str:
+    """Return a path as systemd reads it in a list of paths, where nothing stands for a variable."""
+    return _quoted(str(path))
+
+
+def _quoted(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"' if any(letter in escaped for letter in " \t'\";\\") or not word else escaped
 
 

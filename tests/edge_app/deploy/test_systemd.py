@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -102,6 +104,31 @@ def test_a_store_elsewhere_may_be_written(write):
 def test_folders_of_the_options_may_be_written_and_no_others(write):
     serve = ("--store", STORE, "--drop-folder", "/srv/drop", "--trusted-keys", "/etc/edge-retrieve/keys")
     assert settings(write(serve=serve))["ReadWritePaths"] == "/srv/drop"
+
+
+def test_a_path_is_written_as_systemd_reads_a_list_of_paths(write):
+    # In a command line `$$` stands for `$`; in a list of paths nothing does.
+    found = settings(write(serve=("--store", "/srv/50% of $HOME")))
+    assert found["ReadWritePaths"] == '"/srv/50%% of $HOME"'
+    assert '"/srv/50%% of $$HOME"' in found["ExecStart"]
+
+
+def test_the_steps_make_the_folders_that_are_missing_and_leave_the_others(run, tmp_path):
+    drop, copies = tmp_path / "drop", tmp_path / "my copies"
+    drop.mkdir(mode=0o777)
+    drop.chmod(0o777)  # others write there
+    serve = ("--store", f"{tmp_path}/store", "--drop-folder", drop, "--backup-folder", copies)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    result = run("deploy", "systemd", tmp_path / "unit", "--user", user, "--json", "--", *map(str, serve))
+    (step,) = [step for step in json.loads(result.stdout)["steps"] if "install -d" in step]
+    assert f"in /var/lib/edge-retrieve {tmp_path}/store" in step
+    step = step.replace("/var/lib/edge-retrieve", f"{tmp_path}/state")
+    step = step.replace(f"-g {user}", f"-g {grp.getgrgid(os.getegid()).gr_name}")
+    subprocess.run(["bash", "-euc", step], check=True)
+    modes = {
+        path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir() if path.name != "unit"
+    }
+    assert modes == {"state": "0o700", "store": "0o700", "my copies": "0o700", "drop": "0o777"}
 
 
 def test_a_port_below_1024_takes_one_capability(write):
