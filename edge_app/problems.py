@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from edge_retrieve.edge_app.access.errors import (
     CredentialsError,
@@ -19,6 +20,7 @@ from edge_retrieve.edge_app.access.errors import (
     TooManyAttemptsError,
 )
 from edge_retrieve.edge_app.audit.errors import AuditError
+from edge_retrieve.edge_app.pages import Notice, problem_page, wants_page
 from edge_retrieve.edge_app.refusals import (
     ConflictError,
     HostError,
@@ -109,7 +111,7 @@ def problem_of(error: EdgeRetrieveError) -> JSONResponse:
     return problem(status, what=error.what, where=error.where, remedy=error.remedy, headers=headers)
 
 
-async def on_error(request: Request, error: Exception) -> JSONResponse:
+async def on_error(request: Request, error: Exception) -> Response:
     """Answer an error of ours, of a request's form, or of the routing; Starlette's exception handler."""
     if isinstance(error, EdgeRetrieveError):
         return problem_of(error)
@@ -135,11 +137,17 @@ async def on_error(request: Request, error: Exception) -> JSONResponse:
         )
     # The log may be read by others than the radiologist: the kind of error, no path, no identifier.
     _LOG.error("a request failed: %s", type(error).__name__, exc_info=error)
-    return problem(
+    answer = problem(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         what="the server failed to answer",
         remedy="Look at the server's terminal for the reason",
     )
+    if not wants_page(request.scope):
+        return answer
+    # Starlette answers this outside of all that requests pass, where no `ErrorPages` is.
+    use = request.app.state.services
+    scope = {**request.scope, "root_path": use.settings.root_path}
+    return problem_page(json.loads(bytes(answer.body)), scope, Notice.of(use.workspace))
 
 
 def _misread(errors: Sequence[Any]) -> JSONResponse:

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from anyio import to_thread
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from edge_retrieve.edge_app.access.middleware import CSRF_COOKIE, SESSION_COOKIE, Passage, passage_of
 from edge_retrieve.edge_app.access.roles import Permission
-from edge_retrieve.edge_app.api.page import STATIC
+from edge_retrieve.edge_app.api.services import Use
+from edge_retrieve.edge_app.pages import Notice, page
 from edge_retrieve.edge_app.wire import Json
 
 router = APIRouter(tags=["access"])
@@ -28,9 +29,9 @@ class Credentials(BaseModel):
 
 
 @router.get("/login", include_in_schema=False)
-async def login_page() -> FileResponse:
+def login_page(use: Use) -> HTMLResponse:
     """Return the page to log in with."""
-    return FileResponse(STATIC / "login.html")
+    return page("login.html", Notice.of(use.workspace))
 
 
 @router.post("/api/login")

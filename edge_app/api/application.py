@@ -17,11 +17,12 @@ from edge_retrieve.edge_app.access.guard import Guard
 from edge_retrieve.edge_app.access.middleware import AccessControl
 from edge_retrieve.edge_app.access.rules import DecisionTable
 from edge_retrieve.edge_app.api.documentation import describe
-from edge_retrieve.edge_app.api.page import STATIC
 from edge_retrieve.edge_app.api.parameters import known_parameters
 from edge_retrieve.edge_app.api.routers import ROUTERS, addresses
 from edge_retrieve.edge_app.api.services import Services
+from edge_retrieve.edge_app.error_pages import ErrorPages
 from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit, Timing
+from edge_retrieve.edge_app.pages import STATIC, Notice
 from edge_retrieve.edge_app.privacy import holds_identities
 from edge_retrieve.edge_app.problems import on_error
 from edge_retrieve.edge_app.settings import ServerSettings
@@ -67,6 +68,7 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
             Middleware(Headers),
             Middleware(HostCheck, settings=settings),
             Middleware(RootPath, root_path=settings.root_path),
+            Middleware(ErrorPages, notice=Notice.of(workspace)),
             Middleware(AccessControl, guard=guard, table=DecisionTable(addresses())),
             Middleware(SizeLimit, limit_mib=settings.max_upload_mib),
         ],

@@ -6,13 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 
-from edge_retrieve.edge_app.api.page import STATIC
+from edge_retrieve.edge_app.api.services import Use
+from edge_retrieve.edge_app.pages import DISCLAIMER, Notice, page
 
 ABOUT = (
     "Finds earlier chest X-ray cases with the same finding in the same anatomical region. "
-    "Not a medical device. For research only. Boxes are [x1, y1, x2, y2] in pixels of the image as displayed."
+    f"{DISCLAIMER} Boxes are [x1, y1, x2, y2] in pixels of the image as displayed."
 )
 
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
@@ -39,9 +40,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
-async def docs() -> FileResponse:
+def docs(use: Use) -> HTMLResponse:
     """Return the page that shows ``/openapi.json`` to people."""
-    return FileResponse(STATIC / "api-docs.html")
+    return page("api-docs.html", Notice.whole(use.workspace))
 
 
 def describe(app: FastAPI) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 
-STATIC = Path(__file__).parents[1] / "static"
+from edge_retrieve.edge_app.api.services import Use
+from edge_retrieve.edge_app.pages import Notice, page
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def page() -> FileResponse:
+def reading_page(use: Use) -> HTMLResponse:
     """Return the page; its scripts and styles are served below ``/static``."""
-    return FileResponse(STATIC / "index.html")
+    return page("index.html", Notice.whole(use.workspace))

@@ -1,8 +1,7 @@
-// What stands around the room: which model and archive answer, and who is logged in.
+// What stands around the room: whether the archive is synthetic, and who is logged in. The foot comes with the page.
 
 import * as api from "./api.js";
 import { $, node } from "./dom.js";
-import { number } from "./words.js";
 
 // Answers who is logged in.
 export async function describe(onProblem) {
@@ -12,8 +11,6 @@ export async function describe(onProblem) {
     $("log-out").hidden = false;
     $("log-out").addEventListener("click", () => api.logOut().then(() => location.assign("login"), onProblem));
   }
-  $("foot-model").textContent = `Model ${about.model.id} · ${about.model.training_data}`;
-  $("foot-archive").textContent = `Archive ${about.name} · ${number(about.studies)} studies${about.synthetic ? " · synthetic phantoms, no patients" : ""}`;
   $("foot-model").title = `${$("foot-model").textContent} · bundle ${about.model.bundle}`;
   if (about.synthetic) $("badges").append(node("span", "badge", "Synthetic archive"));
   return me;

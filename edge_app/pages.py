@@ -1,0 +1,121 @@
+"""The pages that are sent as HTML, and what stands at the foot of each.
+
+The files lie in ``static``; what only the server knows takes the place of comments: ``<!-- model -->``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from http import HTTPStatus
+from pathlib import Path
+
+from starlette.responses import HTMLResponse
+from starlette.types import Scope
+
+from edge_retrieve.edge_app.workspace import Workspace
+
+STATIC = Path(__file__).parent / "static"
+DISCLAIMER = "Not a medical device. For research only."
+_STUDIES = ("studies", "study")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Which model and archive answer.
+
+    Parameters
+    ----------
+    model : str
+        The model's identifier.
+    archive : str
+        As its label says.
+    synthetic : bool
+        Whether it holds phantoms rather than patients.
+    training_data : str
+        In words; empty where it is not to be told.
+    studies : int or None
+        How many the archive holds; None where that is not to be told.
+    """
+
+    model: str
+    archive: str
+    synthetic: bool
+    training_data: str = ""
+    studies: int | None = None
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Notice:
+        """Return what everybody may know who reaches the server: nothing of what the archive holds."""
+        label = workspace.label
+        return cls(workspace.bundle.manifest.model_id, label.name, label.synthetic)
+
+    @classmethod
+    def whole(cls, workspace: Workspace) -> Notice:
+        """Return what those may know who are let in."""
+        training_data = workspace.bundle.manifest.training_data
+        return replace(cls.of(workspace), training_data=training_data, studies=workspace.store.count())
+
+    def words(self) -> tuple[str, str]:
+        """Return what is said of the model and of the archive."""
+        held = "" if self.studies is None else f"{self.studies:,} {_STUDIES[self.studies == 1]}"
+        kind = "synthetic phantoms, no patients" if self.synthetic else ""
+        model = (f"Model {self.model}", self.training_data)
+        archive = (f"Archive {self.archive}", held, kind)
+        return " · ".join(filter(None, model)), " · ".join(filter(None, archive))
+
+
+def page(name: str, notice: Notice) -> HTMLResponse:
+    """Return a page of ``static``.
+
+    Parameters
+    ----------
+    name : str
+        Its file.
+    notice : Notice
+    """
+    return HTMLResponse(_filled(name, notice, {}))
+
+
+def wants_page(scope: Scope) -> bool:
+    """Return whether a person's browser asks for a page, rather than a program or a script for an answer."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    return any(b"text/html" in value for name, value in scope["headers"] if name == b"accept")
+
+
+def problem_page(told: Mapping[str, object], scope: Scope, notice: Notice) -> HTMLResponse:
+    """Return a problem document as a page.
+
+    Parameters
+    ----------
+    told : mapping
+        The document: ``status``, ``title``, ``what``, ``where``, ``remedy``.
+    scope : Scope
+        Of the request.
+    notice : Notice
+    """
+    status = HTTPStatus(int(str(told["status"])))
+    root = str(scope.get("root_path", ""))
+    to_log_in = status is HTTPStatus.UNAUTHORIZED
+    parts = {
+        "title": str(told["title"]),
+        "what": str(told["what"]),
+        "where": str(told["where"]),
+        "remedy": str(told["remedy"]),
+        "onward": "Log in" if to_log_in else "Open the reading page",
+    }
+    text = _filled("problem.html", notice, parts)
+    # Its address may be any, so what it names has to be found from everywhere.
+    text = text.replace('"static/', f'"{escape(root)}/static/')
+    text = text.replace('href="./"', f'href="{escape(root)}/{"login" if to_log_in else ""}"')
+    return HTMLResponse(text, status)
+
+
+def _filled(name: str, notice: Notice, parts: Mapping[str, str]) -> str:
+    model, archive = notice.words()
+    text = (STATIC / name).read_text(encoding="utf-8")
+    for part, value in {**parts, "model": model, "archive": archive}.items():
+        text = text.replace(f"<!-- {part} -->", escape(value))
+    return text
