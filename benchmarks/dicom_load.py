@@ -31,7 +31,7 @@ from pydicom.filereader import read_file_meta_info
 from recording import Circumstances, hand_over, take_out
 
 from edge_retrieve.edge_app.access.site import Site
-from edge_retrieve.edge_app.dicom_node.quarantine import quarantined
+from edge_retrieve.edge_app.dicom_node.quarantine import file_of, quarantined
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.edge_app.privacy import deidentifier_of
 from edge_retrieve.runtime.bundle import load_bundle
@@ -124,8 +124,8 @@ def _run(folder: Path, options: argparse.Namespace) -> Result:
         sending = time.monotonic() - start
         _until_empty(spool, server)
         working_off = time.monotonic() - start - sending
-        held = {entry.id for entry in quarantined(spool)}
-        in_quarantine = {_instance(spool.quarantine / f"{each}.dcm") for each in held}
+        held = {file_of(spool, entry.id) for entry in quarantined(spool)}
+        in_quarantine = {_instance(path) for path in held}
         known = {
             each.instance for each in objects if store.find_image(names.uid(each.instance), "") is not None
         }

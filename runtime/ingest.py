@@ -48,11 +48,14 @@ class FileOutcome:
         A flagged file is stored; its reason says what to know of it.
     reason : str
         Empty where there is nothing to say.
+    study : str
+        What the archive calls its study; empty where the file was rejected.
     """
 
     path: Path
     outcome: Outcome
     reason: str
+    study: str = ""
 
 
 @dataclass(frozen=True)
@@ -240,7 +243,7 @@ class _Run:
         if note:
             doubts.append(note)
         outcome = Outcome.FLAGGED if doubts else Outcome.ACCEPTED
-        self._decide(path, outcome, "; ".join(doubts) or ("" if entry.text else "no report"))
+        self._decide(path, outcome, "; ".join(doubts) or ("" if entry.text else "no report"), study)
         if len(self._open.images) >= _BATCH:
             self._hand_over()
 
@@ -248,9 +251,9 @@ class _Run:
         reason = "" if known.same_pixels else "its SOP instance is stored with other pixels, which are kept"
         queued, note = self._queue_report(known.study, entry.text)
         if queued:
-            self._decide(path, Outcome.ACCEPTED, "report updated")
+            self._decide(path, Outcome.ACCEPTED, "report updated", known.study)
         else:
-            self._decide(path, Outcome.UNCHANGED, reason or note)
+            self._decide(path, Outcome.UNCHANGED, reason or note, known.study)
         if len(self._open.reports) >= _MOST_REPORTS:
             self._hand_over()
 
@@ -269,8 +272,8 @@ class _Run:
         self._open.reports[study] = text
         return True, ""
 
-    def _decide(self, path: Path, outcome: Outcome, reason: str) -> None:
-        self.outcomes[path] = FileOutcome(path, outcome, reason)
+    def _decide(self, path: Path, outcome: Outcome, reason: str, study: str = "") -> None:
+        self.outcomes[path] = FileOutcome(path, outcome, reason, study)
 
     def finish(self) -> None:
         """Commit all that is queued; on return it is on disk."""

@@ -12,6 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from edge_retrieve.edge_app.access.middleware import passage_of
 from edge_retrieve.edge_app.api.services import Use
 from edge_retrieve.edge_app.dicom_node import stow
 from edge_retrieve.edge_app.problems import NotFoundError
@@ -42,6 +43,8 @@ async def _store(request: Request, use: Use, study: str) -> Response:
         raise NotFoundError("this server takes no objects", remedy="Start it with --dicom-web")
     boundary = stow.boundary_of(request.headers.get("content-type", ""))
     body = await request.body()
+    passage = passage_of(request.scope)
+    user = passage.principal.audited_as if passage.principal is not None else ""
 
     def work() -> Response:
         outcomes = stow.store_parts(
@@ -49,6 +52,8 @@ async def _store(request: Request, use: Use, study: str) -> Response:
             stow.split_parts(body, boundary),
             study=study,
             keep_free_mib=use.settings.dicom_keep_free_mib,
+            user=user,
+            address=passage.address,
         )
         status, document = stow.answer(outcomes)
         return Response(document, status, media_type=stow.MEDIA_TYPE)

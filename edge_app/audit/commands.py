@@ -8,9 +8,8 @@ from contextlib import contextmanager
 
 from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.audit.errors import AuditError
-from edge_retrieve.edge_app.audit.events import Action, Event, Outcome
-from edge_retrieve.edge_app.audit.references import References, references_of
-from edge_retrieve.edge_app.audit.trail import AuditTrail
+from edge_retrieve.edge_app.audit.events import Action, Outcome
+from edge_retrieve.edge_app.audit.recorder import Recorder
 from edge_retrieve.runtime.errors import ConfigError
 
 
@@ -25,7 +24,7 @@ def audited(
     site : Site
     action : Action
     studies : sequence of str
-        The studies concerned, if they are known before.
+        The studies concerned; a list that the block may add to.
     detail : str
         Names no patient.
     required : bool
@@ -37,23 +36,22 @@ def audited(
     AuditError
         Where it is required and cannot be written.
     """
-    trail: AuditTrail | None = None
+    recorder = Recorder(site)
+    recorded = True
     try:
-        references = references_of(site.key, make=site.may_make_key())
-        trail = AuditTrail(site.audit)
+        recorder.open()
     except (AuditError, ConfigError):
         if required:
             raise
-        references = References(None)
+        recorded = False
     outcome = Outcome.FAILED
     try:
         yield
         outcome = Outcome.DONE
     finally:
-        if trail is not None:
-            subjects = tuple(references.of(study) for study in studies)
-            trail.record(Event(_who(), action, outcome, subjects=subjects, detail=detail))
-            trail.close()
+        if recorded:
+            recorder.record(_who(), action, outcome, studies=studies, detail=detail)
+            recorder.close()
 
 
 def _who() -> str:

@@ -45,12 +45,12 @@ class Event:
     Parameters
     ----------
     user : str
-        Who: a user's name, ``token ID of NAME``, ``local`` where no users exist, or ``system NAME`` for an
-        account of the operating system.
+        Who: a user's name, ``token of NAME``, ``local`` where no users exist, ``system NAME`` for an account
+        of the operating system, ``AE TITLE`` for another DICOM system, or ``drop folder``.
     action : Action
     outcome : Outcome
     address : str
-        Where the request came from; empty for a command of this machine.
+        Where the request came from, or the folder that was watched; empty for a command of this machine.
     subjects : tuple of str
         References of the studies concerned (see `edge_app.audit.references`), never identifiers.
     detail : str

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pydicom
 import requests
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
+from edge_retrieve.edge_app.dicom_node.arrival import Arrival, Way
 from edge_retrieve.edge_app.dicom_node.peers import DicomError
 from edge_retrieve.edge_app.dicom_node.remote import (
     RemoteStudy,
@@ -120,11 +122,12 @@ def fetch_study(peer: DicomWebPeer, study: str, spool: Spool) -> Transfer:
         Where the service cannot be reached, refuses, or answers with what is not DICOM.
     """
     completed = 0
+    came = Arrival(Way.WADO, address=urlsplit(peer.url).hostname or "")
     with _client(peer) as client:
         for dataset in client.iter_study(study, media_types=_AS_KEPT):
             stream = io.BytesIO()
             pydicom.dcmwrite(stream, dataset, enforce_file_format=True)
-            spool.put([stream.getvalue()])
+            spool.put([stream.getvalue()], arrival=came)
             completed += 1
     return Transfer(completed, 0)
 

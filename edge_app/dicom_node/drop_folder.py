@@ -10,6 +10,8 @@ from pathlib import Path
 
 from watchfiles import watch
 
+from edge_retrieve.edge_app.dicom_node.accounting import Accounting
+from edge_retrieve.edge_app.dicom_node.arrival import Arrival, Way
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.runtime.errors import ConfigError, EdgeRetrieveError
 from edge_retrieve.runtime.preprocess import find_inputs
@@ -34,6 +36,8 @@ class DropFolder:
     ----------
     folder : Path
     spool : Spool
+    accounting : Accounting, optional
+        Told how many files were taken.
 
     Raises
     ------
@@ -41,7 +45,7 @@ class DropFolder:
         Where there is no such folder, or it is one of the spool's own.
     """
 
-    def __init__(self, folder: Path, spool: Spool) -> None:
+    def __init__(self, folder: Path, spool: Spool, accounting: Accounting | None = None) -> None:
         if not folder.is_dir():
             raise ConfigError("there is no such folder", where=str(folder), remedy="Make it, or name another")
         if folder.resolve().is_relative_to(spool.folder.resolve()):
@@ -50,6 +54,7 @@ class DropFolder:
             )
         self.folder = folder
         self._spool = spool
+        self._accounting = accounting or Accounting()
         self._seen: dict[Path, tuple[int, int, float]] = {}  # size, time of change, first seen so
         self._given_up: dict[Path, tuple[int, int]] = {}
         self._stop = threading.Event()
@@ -82,6 +87,8 @@ class DropFolder:
                 # The name may be a patient's.
                 _LOG.error("a file of the drop folder cannot be taken (%s)", error.strerror)
         self._seen = {path: seen for path, seen in self._seen.items() if path in set(found)}
+        if taken:
+            self._accounting.taken(Arrival(Way.DROP), str(self.folder), taken)
         return taken
 
     def _run(self) -> None:
@@ -118,7 +125,7 @@ class DropFolder:
         if report.is_file() and report.stat().st_size <= _LONGEST_REPORT:
             text = report.read_bytes().decode("utf-8", errors="replace").strip()
         suffix = path.suffix.lower() if path.suffix.lower() in {".png", ".jpg", ".jpeg"} else ".dcm"
-        self._spool.put(_blocks(path), suffix=suffix, report=text)
+        self._spool.put(_blocks(path), suffix=suffix, report=text, arrival=Arrival(Way.DROP))
         path.unlink()
         if text:
             report.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pydicom
+from pydicom import uid
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag
 
@@ -109,6 +110,14 @@ def sop_class_and_sender(path: Path) -> tuple[str, str]:
     with path.open("rb") as stream:
         meta = file_meta(stream)
     return meta.text("MediaStorageSOPClassUID"), meta.text("SourceApplicationEntityTitle")
+
+
+def named_study(path: Path) -> str:
+    """Return the study that a received file names; empty where it names none or must not be looked into."""
+    with path.open("rb") as stream:
+        syntax = file_meta(stream).text("TransferSyntaxUID")
+    # A deflated data set may be a bomb.
+    return "" if syntax == uid.DeflatedExplicitVRLittleEndian else study_of(path)
 
 
 def study_of(file: Path | BinaryIO) -> str:

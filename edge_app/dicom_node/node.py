@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from edge_retrieve.edge_app.audit.recorder import Recorder
+from edge_retrieve.edge_app.dicom_node.accounting import Accounting
 from edge_retrieve.edge_app.dicom_node.gate import Gate, OpenGate
 from edge_retrieve.edge_app.dicom_node.pseudonym_gate import PseudonymGate
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
@@ -42,6 +44,8 @@ class DicomNode:
         What cases pass before they are stored; none where None.
     on_searchable : callable, optional
         Told the seconds from arrival to being searchable, for each image.
+    recorder : Recorder, optional
+        Writes into the audit trail what comes in; closed when the node stops.
 
     Raises
     ------
@@ -60,22 +64,24 @@ class DicomNode:
         gate: Gate | None = None,
         on_searchable: Callable[[float], None] | None = None,
         deidentifier: Deidentifier | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.spool = spool
+        self._accounting = Accounting(recorder)
         self._scp: StorageScp | None = None
         self._drop: DropFolder | None = None
         # Loaded where asked for: a server without them needs no library of the extra `dicom`.
         if scp is not None:
             from edge_retrieve.edge_app.dicom_node.scp import StorageScp
 
-            self._scp = StorageScp(spool, scp)
+            self._scp = StorageScp(spool, scp, self._accounting)
         if drop_folder is not None:
             from edge_retrieve.edge_app.dicom_node.drop_folder import DropFolder
 
-            self._drop = DropFolder(drop_folder, spool)
+            self._drop = DropFolder(drop_folder, spool, self._accounting)
         if gate is None:
             gate = OpenGate() if deidentifier is None else PseudonymGate(deidentifier)
-        storer = ObjectStorer(spool, store, encoder, gate, on_searchable, deidentifier)
+        storer = ObjectStorer(spool, store, encoder, gate, on_searchable, deidentifier, self._accounting)
         self._worker = Worker(spool, storer)
 
     @property
@@ -114,6 +120,7 @@ class DicomNode:
         if self._drop is not None:
             self._drop.stop()
         self._worker.stop()
+        self._accounting.close()
 
     def __enter__(self) -> DicomNode:
         self.start()

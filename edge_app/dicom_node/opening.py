@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_retrieve.edge_app.audit.recorder import Recorder
 from edge_retrieve.edge_app.dicom_node.gate import Gate
 from edge_retrieve.edge_app.dicom_node.node import DicomNode
 from edge_retrieve.edge_app.dicom_node.peers import read_ae_titles
@@ -67,6 +68,7 @@ def open_node(
         deidentifier=prepare_ingest(
             workspace.store, workspace.site, [], keep_identities=settings.keep_identities
         ),
+        recorder=Recorder(workspace.site),
     )
 
 

@@ -68,7 +68,7 @@ def set_aside(spool: Spool, entry: SpoolEntry, fault: Fault, reason: str, sender
     )
     document = json.dumps(asdict(described), indent=2) + "\n"
     write_durably(spool.quarantine / f"{entry.id}.json", [document.encode()])
-    entry.path.rename(spool.quarantine / f"{entry.id}{entry.path.suffix}")
+    entry.path.rename(spool.quarantine / f"{entry.id}.{entry.rest}")
     with suppress(FileNotFoundError):
         entry.report.rename(spool.quarantine / entry.report.name)
     flush_folder(spool.quarantine)
@@ -107,9 +107,10 @@ def release(spool: Spool, entry: str) -> None:
     StoreError
         Where it cannot be moved.
     """
-    path = _require(spool, entry)
+    path = file_of(spool, entry)
     arrived, _, token = entry.partition("-")
-    back = SpoolEntry(spool.incoming / f"{entry}.0{path.suffix}", int(arrived), token, 0)
+    rest = path.name.removeprefix(f"{entry}.")
+    back = SpoolEntry(spool.incoming / f"{entry}.0.{rest}", int(arrived), token, 0)
     try:
         with suppress(FileNotFoundError):
             (spool.quarantine / back.report.name).rename(back.report)
@@ -129,12 +130,19 @@ def discard(spool: Spool, entry: str) -> None:
     UnknownStudyError
         Where no such object is in quarantine.
     """
-    _require(spool, entry).unlink(missing_ok=True)
+    file_of(spool, entry).unlink(missing_ok=True)
     for suffix in (".txt", ".json"):
         (spool.quarantine / f"{entry}{suffix}").unlink(missing_ok=True)
 
 
-def _require(spool: Spool, entry: str) -> Path:
+def file_of(spool: Spool, entry: str) -> Path:
+    """Return the file of an object in quarantine, as it came.
+
+    Raises
+    ------
+    UnknownStudyError
+        Where no such object is in quarantine.
+    """
     path = _object_of(spool, entry)
     if path is None:
         raise UnknownStudyError(

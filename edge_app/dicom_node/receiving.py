@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, replace
 
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
 from pynetdicom import evt
+from pynetdicom.association import Association
 
+from edge_retrieve.edge_app.dicom_node.arrival import Arrival, Way
 from edge_retrieve.edge_app.dicom_node.spool import Spool
+from edge_retrieve.edge_app.dicom_node.status import ReceivingCounts
 from edge_retrieve.runtime.preprocess.checks import MAX_FILE_BYTES
 from edge_retrieve.runtime.preprocess.quiet import captured_warnings
 
@@ -23,22 +25,6 @@ _PREAMBLE = b"\0" * 128 + b"DICM"
 _MEBIBYTE = 1 << 20
 
 
-@dataclass(frozen=True)
-class ReceivingCounts:
-    """What C-STORE requests were answered.
-
-    Parameters
-    ----------
-    received : int
-        With success: the object is on disk.
-    refused : int
-        With a failure: the sender keeps it.
-    """
-
-    received: int = 0
-    refused: int = 0
-
-
 class Receiver:
     """Handles C-STORE requests, of a caller or in the course of a C-GET. Safe to share between threads.
 
@@ -49,11 +35,15 @@ class Receiver:
         Ours, for the record.
     keep_free_mib : int
         Objects are refused where the disk would have less free space than this, MiB.
+    way : Way
+        How objects come here.
     """
 
-    def __init__(self, spool: Spool, ae_title: str, keep_free_mib: int) -> None:
+    def __init__(self, spool: Spool, ae_title: str, keep_free_mib: int, way: Way = Way.C_STORE) -> None:
         self._spool, self._ae_title, self._keep_free_mib = spool, ae_title, keep_free_mib
+        self._way = way
         self._lock = threading.Lock()
+        self._open: dict[Association, ReceivingCounts] = {}
         self.counts = ReceivingCounts()
 
     def store(self, event: evt.Event) -> int:
@@ -62,7 +52,7 @@ class Receiver:
             # pydicom warns of identifiers that are not as they should be, and quotes them.
             with captured_warnings():
                 file = self._file(event)
-            status = self._keep(file)
+            status = self._keep(file, arrival_of(event.assoc, self._way))
         except OSError as error:
             _LOG.error("an object was refused: it cannot be written (%s)", error.strerror)
             status = OUT_OF_RESOURCES
@@ -70,13 +60,18 @@ class Receiver:
             # A request whose parts make no sense; the sender is told, and keeps what it has.
             _LOG.error("an object was refused: %s", type(error).__name__)
             status = CANNOT_UNDERSTAND
+        stored = status == SUCCESS
         with self._lock:
-            received = self.counts.received + (status == SUCCESS)
-            refused = self.counts.refused + (status != SUCCESS)
-            self.counts = replace(self.counts, received=received, refused=refused)
+            self.counts = self.counts.and_one(stored)
+            self._open[event.assoc] = self._open.get(event.assoc, ReceivingCounts()).and_one(stored)
         return status
 
-    def _keep(self, parts: list[bytes]) -> int:
+    def ended(self, association: Association) -> ReceivingCounts | None:
+        """Return what an association was answered, once; None where it asked for nothing."""
+        with self._lock:
+            return self._open.pop(association, None)
+
+    def _keep(self, parts: list[bytes], arrival: Arrival) -> int:
         size = sum(map(len, parts))
         if size > MAX_FILE_BYTES:
             _LOG.error("an object was refused: it is larger than %d MiB", MAX_FILE_BYTES // _MEBIBYTE)
@@ -84,7 +79,7 @@ class Receiver:
         if self._spool.free_bytes() - size < self._keep_free_mib * _MEBIBYTE:
             _LOG.error("an object was refused: less than %d MiB is free", self._keep_free_mib)
             return OUT_OF_RESOURCES
-        self._spool.put(parts)
+        self._spool.put(parts, arrival=arrival)
         return SUCCESS
 
     def _file(self, event: evt.Event) -> list[bytes]:
@@ -95,3 +90,9 @@ class Receiver:
         stream = DicomBytesIO()
         write_file_meta_info(stream, meta)
         return [_PREAMBLE, stream.getvalue(), event.encoded_dataset(include_meta=False)]
+
+
+def arrival_of(association: Association, way: Way) -> Arrival:
+    """Return who is at the other side of an association."""
+    remote = association.remote
+    return Arrival(way, str(remote["ae_title"] or ""), str(remote["address"] or ""))

@@ -12,10 +12,12 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]  # made when the module is loaded
 from pynetdicom.transport import ThreadedAssociationServer
 
+from edge_retrieve.edge_app.dicom_node.accounting import Accounting
+from edge_retrieve.edge_app.dicom_node.arrival import Way
 from edge_retrieve.edge_app.dicom_node.contexts import storage_contexts
 from edge_retrieve.edge_app.dicom_node.library import quieten
 from edge_retrieve.edge_app.dicom_node.peers import DicomError, check_ae_title
-from edge_retrieve.edge_app.dicom_node.receiving import SUCCESS, Receiver
+from edge_retrieve.edge_app.dicom_node.receiving import SUCCESS, Receiver, arrival_of
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
 from edge_retrieve.edge_app.dicom_node.spool import Spool
 from edge_retrieve.edge_app.dicom_node.status import ScpStatus
@@ -45,6 +47,8 @@ class StorageScp:
     ----------
     spool : Spool
     settings : ScpSettings
+    accounting : Accounting, optional
+        Told who called, and what came of it.
 
     Raises
     ------
@@ -52,9 +56,10 @@ class StorageScp:
         Where the AE title or a TLS file is wrong.
     """
 
-    def __init__(self, spool: Spool, settings: ScpSettings) -> None:
+    def __init__(self, spool: Spool, settings: ScpSettings, accounting: Accounting | None = None) -> None:
         quieten()
         self._settings = settings
+        self._accounting = accounting or Accounting()
         self._receiver = Receiver(spool, settings.ae_title, settings.keep_free_mib)
         self._counts = _Counts()
         self._server: ThreadedAssociationServer | None = None
@@ -101,6 +106,7 @@ class StorageScp:
             (evt.EVT_C_ECHO, self._echo),
             (evt.EVT_C_STORE, self._receiver.store),
             (evt.EVT_REJECTED, self._rejected),
+            (evt.EVT_CONN_CLOSE, self._ended),
         ]
         address = (self._settings.host, self._settings.port)
         try:
@@ -136,6 +142,12 @@ class StorageScp:
 
     def _rejected(self, event: evt.Event) -> None:
         self._counts.add("rejected")
+        self._accounting.rejected(arrival_of(event.assoc, Way.C_STORE))
         _LOG.warning(
             "an association was rejected: its AE titles are not those expected, or too many are open"
         )
+
+    def _ended(self, event: evt.Event) -> None:
+        """However it ended: released, aborted, or the connection is gone."""
+        counts = self._receiver.ended(event.assoc)
+        self._accounting.ended(arrival_of(event.assoc, Way.C_STORE), counts)

@@ -15,6 +15,7 @@ from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
+from edge_retrieve.edge_app.dicom_node.arrival import Way
 from edge_retrieve.edge_app.dicom_node.checking import check_reachable, refusal
 from edge_retrieve.edge_app.dicom_node.contexts import storage_contexts
 from edge_retrieve.edge_app.dicom_node.library import quieten
@@ -79,7 +80,7 @@ def get_study(peer: Peer, study: str, spool: Spool) -> Transfer:
     DicomError
         Where the other system cannot be reached or answers with a failure.
     """
-    receiver = Receiver(spool, peer.calling, _KEEP_FREE_MIB)
+    receiver = Receiver(spool, peer.calling, _KEEP_FREE_MIB, Way.C_GET)
     accepted = storage_contexts()
     # One context for each syntax: objects come as they are kept there, not decompressed.
     contexts = [build_context(each, [syntax]) for each in accepted for syntax in accepted[each]]

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_retrieve.edge_app.dicom_node.arrival import Arrival
 from edge_retrieve.runtime.errors import StoreError
 
 SPOOL_FOLDER = "dicom"  # in the store's folder
@@ -25,7 +26,8 @@ _REPORT = ".txt"
 class SpoolEntry:
     """An object that waits to be stored.
 
-    Its file is called ``<arrival>-<token>.<attempts><suffix>``: nothing of what it holds is in its name.
+    Its file is called ``<arrival>-<token>.<attempts>[.<how it came>]<suffix>``: nothing of what it holds is
+    in its name.
 
     Parameters
     ----------
@@ -59,6 +61,12 @@ class SpoolEntry:
         return f"{self.arrived_ns}-{self.token}"
 
     @property
+    def arrival(self) -> Arrival | None:
+        """How it came; None where that is not known, as of one that an earlier version put in."""
+        part, dot, _ = self.rest.partition(".")
+        return Arrival.from_name(part) if dot else None
+
+    @property
     def report(self) -> Path:
         """Where a report that came with it lies, if one did."""
         return self.path.with_name(f"{self.id}{_REPORT}")
@@ -70,8 +78,13 @@ class SpoolEntry:
 
     def tried(self, attempts: int) -> SpoolEntry:
         """Return it with another number of attempts."""
-        path = self.path.with_name(f"{self.id}.{attempts}{self.path.suffix}")
+        path = self.path.with_name(f"{self.id}.{attempts}.{self.rest}")
         return replace(self, path=path, attempts=attempts)
+
+    @property
+    def rest(self) -> str:
+        """What stays of its name whatever becomes of it: how it came, and the suffix."""
+        return self.path.name.split(".", 2)[2]
 
 
 class Spool:
@@ -107,7 +120,14 @@ class Spool:
                 remedy="Name another with --dicom-folder",
             ) from error
 
-    def put(self, parts: Iterable[bytes], *, suffix: str = ".dcm", report: str = "") -> SpoolEntry:
+    def put(
+        self,
+        parts: Iterable[bytes],
+        *,
+        suffix: str = ".dcm",
+        report: str = "",
+        arrival: Arrival | None = None,
+    ) -> SpoolEntry:
         """Keep an object; on return it is on disk and survives a power cut.
 
         Parameters
@@ -118,6 +138,8 @@ class Spool:
             Of the file's name.
         report : str
             Text that came with an image.
+        arrival : Arrival, optional
+            How it came, for the audit trail.
 
         Raises
         ------
@@ -125,7 +147,8 @@ class Spool:
             Where it cannot be written; nothing is kept then.
         """
         arrived, token = time.time_ns(), secrets.token_hex(6)
-        entry = SpoolEntry(self.incoming / f"{arrived}-{token}.0{suffix}", arrived, token, 0)
+        came = f".{arrival.as_name()}" if arrival else ""
+        entry = SpoolEntry(self.incoming / f"{arrived}-{token}.0{came}{suffix}", arrived, token, 0)
         if report:
             write_durably(entry.report, [report.encode()])
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_retrieve.edge_app.dicom_node.quarantine import count_quarantined
 from edge_retrieve.edge_app.dicom_node.spool import Spool
@@ -31,6 +31,26 @@ class WorkStatus:
     reports: int = 0
     set_aside: int = 0
     failing: str = ""
+
+
+@dataclass(frozen=True)
+class ReceivingCounts:
+    """What C-STORE requests were answered.
+
+    Parameters
+    ----------
+    received : int
+        With success: the object is on disk.
+    refused : int
+        With a failure: the sender keeps it.
+    """
+
+    received: int = 0
+    refused: int = 0
+
+    def and_one(self, stored: bool) -> ReceivingCounts:
+        """Return them with one more request."""
+        return replace(self, received=self.received + stored, refused=self.refused + (not stored))
 
 
 @dataclass(frozen=True)

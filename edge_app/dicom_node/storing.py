@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_retrieve.edge_app.dicom_node.accounting import Accounting
 from edge_retrieve.edge_app.dicom_node.contexts import REPORT_CLASSES
 from edge_retrieve.edge_app.dicom_node.gate import Gate, RefusedError, StudyReport
-from edge_retrieve.edge_app.dicom_node.keeping import KeptFile, keep, sop_class_and_sender, study_of
+from edge_retrieve.edge_app.dicom_node.keeping import KeptFile, keep, named_study, sop_class_and_sender
 from edge_retrieve.edge_app.dicom_node.quarantine import Fault, set_aside
 from edge_retrieve.edge_app.dicom_node.spool import Spool, SpoolEntry, write_durably
 from edge_retrieve.edge_app.dicom_node.status import WorkStatus
@@ -18,7 +19,7 @@ from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.deid.header_words import header_words
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import PixelError, UnknownStudyError
-from edge_retrieve.runtime.ingest import Outcome, ingest
+from edge_retrieve.runtime.ingest import FileOutcome, Outcome, ingest
 from edge_retrieve.runtime.report_encoding import ReportEncoder
 from edge_retrieve.runtime.store import Store
 
@@ -50,6 +51,8 @@ class ObjectStorer:
         What every image passes as it is read; no file of it is kept then.
     on_searchable : callable, optional
         Told, for each image stored, how many seconds after its arrival queries find it.
+    accounting : Accounting, optional
+        Told what became of each object, before it leaves the spool.
     """
 
     def __init__(
@@ -60,11 +63,13 @@ class ObjectStorer:
         gate: Gate,
         on_searchable: Callable[[float], None] | None = None,
         deidentifier: Deidentifier | None = None,
+        accounting: Accounting | None = None,
     ) -> None:
         self._spool, self._store, self._encoder, self._gate = spool, store, encoder, gate
         self._deidentifier = deidentifier
         self._texts = ReportEncoder(encoder)
         self._on_searchable = on_searchable
+        self._accounting = accounting or Accounting()
         self.status = WorkStatus()
 
     def store(self, entries: Sequence[SpoolEntry]) -> None:
@@ -85,6 +90,10 @@ class ObjectStorer:
 
     def set_aside(self, entry: SpoolEntry, fault: Fault, reason: str, sender: str = "") -> None:
         """Move an object into quarantine."""
+        sender = sender or (entry.arrival.ae_title if entry.arrival else "")
+        # What ended the process is not looked into once more.
+        study = "" if fault is Fault.FAILED else self._own(named_study(entry.path))
+        self._accounting.set_aside(entry, sender, study, fault)
         set_aside(self._spool, entry, fault, reason, sender)
         self.status = replace(self.status, set_aside=self.status.set_aside + 1)
 
@@ -111,21 +120,22 @@ class ObjectStorer:
         if summary.accepted or summary.flagged:
             label_after_ingest(self._store.path, [self._spool.objects], was_empty=was_empty)
         for outcome in summary.files:
-            self._finish(outcome.outcome, outcome.reason, kept[outcome.path], of_path[outcome.path])
+            self._finish(outcome, kept[outcome.path], of_path[outcome.path])
 
-    def _finish(self, outcome: Outcome, reason: str, kept: KeptFile, images: Sequence[_Received]) -> None:
-        if outcome is Outcome.REJECTED:
-            told = reason.removeprefix(f"{kept.path}: ")
+    def _finish(self, outcome: FileOutcome, kept: KeptFile, images: Sequence[_Received]) -> None:
+        if outcome.outcome is Outcome.REJECTED:
+            told = outcome.reason.removeprefix(f"{kept.path}: ")
             for each in images:
                 self.set_aside(each.entry, Fault.UNUSABLE, told, each.sender)
             self._clean_up(kept, needed=False)
             return
-        new = outcome is not Outcome.UNCHANGED
-        if new:
-            study = study_of(kept.path)
-            if self._deidentifier is not None:
-                study = self._deidentifier.uid(study)
-            (self._spool.reports / f"{study}.txt").unlink(missing_ok=True)
+        new = outcome.outcome is not Outcome.UNCHANGED
+        for each in images:
+            what = "stored" if new else "unchanged"
+            self._accounting.stored(each.entry, each.sender, outcome.study, what)
+        # A sender may have written anything there; no report waits under another name than a UID.
+        if new and outcome.study.replace(".", "").isdecimal():
+            (self._spool.reports / f"{outcome.study}.txt").unlink(missing_ok=True)
         self._clean_up(kept, needed=new)
         for each in images:
             if self._on_searchable and new:
@@ -149,7 +159,7 @@ class ObjectStorer:
 
     def _store_reports(self, received: Sequence[_Received]) -> None:
         texts: dict[str, str] = {}
-        done = []
+        done: list[tuple[_Received, str]] = []
         for each in received:
             try:
                 read = read_report(each.entry.path.read_bytes())
@@ -159,7 +169,7 @@ class ObjectStorer:
             except RefusedError as error:
                 self.set_aside(each.entry, Fault.REFUSED, str(error), each.sender)
             else:
-                done.append(each.entry)
+                done.append((each, report.study))
                 if self._knows(report):
                     texts[report.study] = report.text
                 else:
@@ -167,9 +177,15 @@ class ObjectStorer:
                     write_durably(self._spool.reports / f"{report.study}.txt", [report.text.encode()])
         if texts:
             self._store.add([], self._texts.encode(texts))
-        for entry in done:
-            self._spool.remove(entry)
+        for each, study in done:
+            what = "report stored" if study in texts else "report laid by"
+            self._accounting.stored(each.entry, each.sender, study, what)
+            self._spool.remove(each.entry)
         self.status = replace(self.status, reports=self.status.reports + len(done))
+
+    def _own(self, study: str) -> str:
+        """Return what the archive calls a study, by what its sender does."""
+        return study if self._deidentifier is None or not study else self._deidentifier.uid(study)
 
     def _knows(self, report: StudyReport) -> bool:
         try:

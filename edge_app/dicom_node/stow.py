@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser
 
+from edge_retrieve.edge_app.dicom_node.arrival import Arrival, Way
 from edge_retrieve.edge_app.dicom_node.contexts import storage_contexts
 from edge_retrieve.edge_app.dicom_node.keeping import file_meta, study_of
 from edge_retrieve.edge_app.dicom_node.spool import Spool
@@ -105,7 +106,13 @@ def split_parts(body: bytes, boundary: bytes) -> list[bytes]:
 
 
 def store_parts(
-    spool: Spool, parts: Sequence[bytes], *, study: str = "", keep_free_mib: int = 512
+    spool: Spool,
+    parts: Sequence[bytes],
+    *,
+    study: str = "",
+    keep_free_mib: int = 512,
+    user: str = "",
+    address: str = "",
 ) -> tuple[PartOutcome, ...]:
     """Put objects into a spool; what is said to be stored is on disk.
 
@@ -118,11 +125,14 @@ def store_parts(
         The Study Instance UID that all of them must have; empty for any.
     keep_free_mib : int
         As for C-STORE.
+    user, address : str
+        Who sent them, as the audit trail tells it.
     """
-    return tuple(_store(spool, part, study, keep_free_mib * _MEBIBYTE) for part in parts)
+    arrival = Arrival(Way.STOW, user, address)
+    return tuple(_store(spool, part, study, keep_free_mib * _MEBIBYTE, arrival) for part in parts)
 
 
-def _store(spool: Spool, part: bytes, study: str, keep_free: int) -> PartOutcome:
+def _store(spool: Spool, part: bytes, study: str, keep_free: int, arrival: Arrival) -> PartOutcome:
     meta = file_meta(io.BytesIO(part))
     outcome = PartOutcome(meta.text("MediaStorageSOPClassUID"), meta.text("MediaStorageSOPInstanceUID"))
     syntax = meta.text("TransferSyntaxUID")
@@ -132,7 +142,7 @@ def _store(spool: Spool, part: bytes, study: str, keep_free: int) -> PartOutcome
             if spool.free_bytes() - len(part) < keep_free:
                 failure = _OUT_OF_RESOURCES
             else:
-                spool.put([part])
+                spool.put([part], arrival=arrival)
         except OSError:
             failure = _OUT_OF_RESOURCES
     return PartOutcome(outcome.sop_class, outcome.sop_instance, failure)
