@@ -14,11 +14,12 @@ import json
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from recording import Circumstances
 
 from edge_retrieve.runtime.anatomy import Box, Region
 from edge_retrieve.runtime.bundle import inspect_bundle
@@ -53,6 +54,7 @@ def main() -> None:
     if not (options.data / "cxr" / "cases.csv").is_file():
         print(f"real_xrays: no real X-rays at {options.data}: nothing measured")
         return
+    here = Circumstances.now()
     with tempfile.TemporaryDirectory() as scratch, Encoder(inspect_bundle(options.bundle)) as encoder:
         out = options.out or Path(scratch)
         out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ def main() -> None:
         }
         if not options.tiny:
             figures["lung_boxes"] = _lung_boxes(encoder, paths)
-        text = json.dumps(figures, indent=2)
+        text = json.dumps({**asdict(here), **figures}, indent=2)
         (out / "figures.json").write_text(text + "\n", encoding="utf-8")
     print(text)
 
