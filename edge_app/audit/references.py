@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.runtime.deid.key import SiteKey, read_key, read_or_make_key
+from edge_retrieve.runtime.deid.pseudonyms import uid_pseudonym
 from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.store.privacy import Identities, identities_of
 
 _LENGTH = 20  # hexadecimal digits: 80 bits
 
@@ -38,3 +41,16 @@ def references_of(path: Path, *, make: bool = True) -> References:
         if path.exists():
             raise
         return References(None)
+
+
+def as_archived(site: Site, study: str) -> str:
+    """Return what a site's archive calls a study, by what the hospital calls it.
+
+    Where the archive's key is away it is the hospital's own: a reference of that is found by it, too.
+    """
+    if site.store is None or identities_of(site.store) is not Identities.REPLACED:
+        return study
+    try:
+        return uid_pseudonym(read_key(site.key), study)
+    except ConfigError:
+        return study

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.cli.console import answers, print_json, progress_bar, say
 from edge_retrieve.edge_app.cli.dicom_options import peer_from, peer_options, search_options, web_options
+from edge_retrieve.edge_app.cli.dicom_record import record_options, recorded
 from edge_retrieve.edge_app.cli.dicom_spool import quarantine, status
 from edge_retrieve.edge_app.cli.group import WORK_FAILED
 from edge_retrieve.edge_app.cli.options import json_option, setting_options, store_option
+from edge_retrieve.edge_app.dicom_node.keeping import named_study
 from edge_retrieve.edge_app.dicom_node.remote import RemoteStudy, Sent, Transfer
 from edge_retrieve.edge_app.dicom_node.spool import SPOOL_FOLDER, Spool
 from edge_retrieve.runtime.store import schema_version
@@ -59,31 +63,48 @@ def echo(timeout: float, as_json: bool, **peer: Any) -> None:
 @dicom.command()
 @peer_options
 @search_options
+@record_options
 @json_option
-def find(patient: str, study: str, accession: str, as_json: bool, **peer: Any) -> None:
+def find(
+    patient: str,
+    study: str,
+    accession: str,
+    store_path: Path | None,
+    site: str,
+    as_json: bool,
+    **peer: Any,
+) -> None:
     """List a patient's studies in a PACS, the newest first (C-FIND)."""
     from edge_retrieve.edge_app.dicom_node.scu import find_studies
 
-    _print_studies(
-        find_studies(peer_from(**peer), patient=patient, study=study, accession=accession), as_json
-    )
+    system = peer_from(**peer)
+    with recorded(store_path, site, Action.SEARCH, f"C-FIND at {system.label}") as concerned:
+        found = find_studies(system, patient=patient, study=study, accession=accession)
+        concerned += [each.study for each in found]
+    _print_studies(found, as_json)
 
 
 @dicom.command("web-find")
 @web_options
 @search_options
+@record_options
 @json_option
 def web_find(
     patient: str,
     study: str,
     accession: str,
+    store_path: Path | None,
+    site: str,
     as_json: bool,
     **peer: Any,
 ) -> None:
     """List a patient's studies in a PACS, the newest first (QIDO-RS)."""
     from edge_retrieve.edge_app.dicom_node.dicomweb import DicomWebPeer, find_studies
 
-    found = find_studies(DicomWebPeer(**peer), patient=patient, study=study, accession=accession)
+    service = DicomWebPeer(**peer)
+    with recorded(store_path, site, Action.SEARCH, f"QIDO-RS at {service.label}") as concerned:
+        found = find_studies(service, patient=patient, study=study, accession=accession)
+        concerned += [each.study for each in found]
     _print_studies(found, as_json)
 
 
@@ -97,7 +118,7 @@ def web_find(
     help="Have them sent to this AE title (C-MOVE) rather than over the same connection (C-GET).",
 )
 @store_option
-@setting_options("dicom_folder")
+@setting_options("dicom_folder", "site")
 @json_option
 def fetch(
     patient: str,
@@ -106,6 +127,7 @@ def fetch(
     move_to: str,
     store_path: Path,
     dicom_folder: str,
+    site: str,
     as_json: bool,
     **peer: Any,
 ) -> None:
@@ -117,12 +139,17 @@ def fetch(
 
     system = peer_from(**peer)
     spool = _spool(store_path, dicom_folder)
-    found = find_studies(system, patient=patient, study=study, accession=accession)
-    wanted = [each for each in found if each.may_be_xray]
-    with progress_bar("Fetching") as progress:
-        transfers = []
+    way = f"C-MOVE to {move_to}" if move_to else "C-GET"
+    transfers = []
+    with (
+        recorded(store_path, site, Action.INGEST, f"{way} from {system.label}") as concerned,
+        progress_bar("Fetching") as progress,
+    ):
+        found = find_studies(system, patient=patient, study=study, accession=accession)
+        wanted = [each for each in found if each.may_be_xray]
         for done, each in enumerate(wanted):
             progress(done, len(wanted))
+            concerned.append(each.study)
             transfers.append(
                 move_study(system, each.study, move_to) if move_to else get_study(system, each.study, spool)
             )
@@ -133,7 +160,7 @@ def fetch(
 @web_options
 @search_options
 @store_option
-@setting_options("dicom_folder")
+@setting_options("dicom_folder", "site")
 @json_option
 def web_fetch(
     patient: str,
@@ -141,6 +168,7 @@ def web_fetch(
     accession: str,
     store_path: Path,
     dicom_folder: str,
+    site: str,
     as_json: bool,
     **peer: Any,
 ) -> None:
@@ -149,12 +177,16 @@ def web_fetch(
 
     service = DicomWebPeer(**peer)
     spool = _spool(store_path, dicom_folder)
-    found = find_studies(service, patient=patient, study=study, accession=accession)
-    wanted = [each for each in found if each.may_be_xray]
-    with progress_bar("Fetching") as progress:
-        transfers = []
+    transfers = []
+    with (
+        recorded(store_path, site, Action.INGEST, f"WADO-RS from {service.label}") as concerned,
+        progress_bar("Fetching") as progress,
+    ):
+        found = find_studies(service, patient=patient, study=study, accession=accession)
+        wanted = [each for each in found if each.may_be_xray]
         for done, each in enumerate(wanted):
             progress(done, len(wanted))
+            concerned.append(each.study)
             transfers.append(fetch_study(service, each.study, spool))
     _print_transfers(transfers, as_json)
 
@@ -164,14 +196,18 @@ def web_fetch(
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False)
 )
+@record_options
 @json_option
-def send(files: tuple[Path, ...], as_json: bool, **peer: Any) -> None:
+def send(files: tuple[Path, ...], store_path: Path | None, site: str, as_json: bool, **peer: Any) -> None:
     """Send DICOM files, such as results, to a PACS (C-STORE). Exits with 1 where one was not taken."""
     from edge_retrieve.edge_app.dicom_node.scu import send_files
 
-    with progress_bar("Sending") as progress:
-        sent = send_files(peer_from(**peer), files, progress)
-    _print_sent(sent, as_json)
+    system = peer_from(**peer)
+    with recorded(store_path, site, Action.EXPORT, f"C-STORE to {system.label}") as concerned:
+        concerned += _studies(files)
+        with progress_bar("Sending") as progress:
+            sent = send_files(system, files, progress)
+        _print_sent(sent, as_json)
 
 
 @dicom.command("web-send")
@@ -179,16 +215,31 @@ def send(files: tuple[Path, ...], as_json: bool, **peer: Any) -> None:
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False)
 )
+@record_options
 @json_option
 def web_send(
     files: tuple[Path, ...],
+    store_path: Path | None,
+    site: str,
     as_json: bool,
     **peer: Any,
 ) -> None:
     """Send DICOM files, such as results, to a PACS (STOW-RS). Exits with 1 where one was not taken."""
     from edge_retrieve.edge_app.dicom_node.dicomweb import DicomWebPeer, send_files
 
-    _print_sent(send_files(DicomWebPeer(**peer), files), as_json)
+    service = DicomWebPeer(**peer)
+    with recorded(store_path, site, Action.EXPORT, f"STOW-RS to {service.label}") as concerned:
+        concerned += _studies(files)
+        _print_sent(send_files(service, files), as_json)
+
+
+def _studies(files: Sequence[Path]) -> list[str]:
+    """Return the studies that files name; sending them tells of those that cannot be read."""
+    found = []
+    for file in files:
+        with suppress(OSError):
+            found.append(named_study(file))
+    return found
 
 
 def _spool(store_path: Path, folder: str) -> Spool:

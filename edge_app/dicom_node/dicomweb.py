@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import pydicom
 import requests
@@ -69,6 +69,12 @@ class DicomWebPeer:
         for path in (self.credentials, self.authorities):
             if path is not None and not path.is_file():
                 raise ConfigError("there is no such file", where=str(path), remedy="Check the path")
+
+    @property
+    def label(self) -> str:
+        """What the audit trail calls it: its address, without a password that may stand there."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     def session(self) -> requests.Session:
         """Return a session that uses no proxy and no password but those named."""

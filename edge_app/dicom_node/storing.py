@@ -116,6 +116,7 @@ class ObjectStorer:
             reports=self._spool.reports,
             refresh_index=False,
             deidentifier=self._deidentifier,
+            remember=False,  # what is sent once more is meant to be
         )
         if summary.accepted or summary.flagged:
             label_after_ingest(self._store.path, [self._spool.objects], was_empty=was_empty)

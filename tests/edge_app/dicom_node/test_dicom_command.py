@@ -5,7 +5,12 @@ import sys
 
 import pydicom
 import pytest
+from pydicom import uid
 
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.audit.references import references_of
+from edge_retrieve.edge_app.audit.verify import read_trail, verify_trail
+from edge_retrieve.edge_app.dicom_node.dicomweb import DicomWebPeer
 from edge_retrieve.edge_app.dicom_node.quarantine import Fault, set_aside
 from edge_retrieve.edge_app.dicom_node.scp import StorageScp
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
@@ -65,6 +70,41 @@ def test_a_file_without_a_name_of_its_own_is_told_and_the_rest_goes_on(run, scp,
     assert (first["ok"], second["ok"]) == (False, True)
     assert "no SOP Instance UID" in first["what"]
     assert len(spool.entries()) == 1
+
+
+def trail(store):
+    """The lines of a store's trail: action, outcome, subjects, detail."""
+    site = Site.of(store.path)
+    assert verify_trail(site.audit).intact
+    events = [entry.event for entry in read_trail(site.audit)]
+    assert all(event.user.startswith("system") for event in events)
+    return [(each.action.value, each.outcome.value, each.subjects, each.detail) for each in events]
+
+
+def test_what_is_sent_is_in_the_trail_of_the_store_that_is_named(run, scp, store, make_image, tmp_path):
+    study = uid.generate_uid()
+    (tmp_path / "image.dcm").write_bytes(make_image(1, study=study, patient="MARKED4711"))
+    called = ["--called", "EDGE_RETRIEVE", "--store", store.path]
+    done = run("dicom", "send", "127.0.0.1", scp.port, tmp_path / "image.dcm", *called)
+    assert done.exit_code == 0, done.output
+    done = run("dicom", "send", "127.0.0.1", 9, tmp_path / "image.dcm", *called)
+    assert done.exit_code == 1, done.output
+    reference = references_of(Site.of(store.path).key).of(study)
+    assert trail(store) == [
+        ("export", "done", (reference,), f"C-STORE to EDGE_RETRIEVE at 127.0.0.1:{scp.port}"),
+        ("export", "failed", (reference,), "C-STORE to EDGE_RETRIEVE at 127.0.0.1:9"),
+    ]
+    text = "".join(path.read_text() for path in Site.of(store.path).audit.glob("*.jsonl"))
+    assert "MARKED4711" not in text
+    assert study not in text
+
+
+def test_a_password_in_an_address_does_not_reach_the_trail(run, store):
+    address = "http://reader:hunter2@127.0.0.1:9/dicom-web?token=hunter3"
+    done = run("dicom", "web-find", address, "--patient", "P1", "--store", store.path)
+    assert done.exit_code == 1, done.output
+    assert trail(store) == [("search", "failed", (), "QIDO-RS at http://127.0.0.1:9/dicom-web")]
+    assert DicomWebPeer(address).label == "http://127.0.0.1:9/dicom-web"
 
 
 def test_an_unreachable_system_is_an_error_and_no_traceback(run, tmp_path, make_image):

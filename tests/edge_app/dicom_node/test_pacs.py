@@ -2,17 +2,24 @@
 
 import io
 import json
+import time
 
 import pydicom
 import pytest
 from pydicom import uid
 
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.audit.recorder import Recorder
+from edge_retrieve.edge_app.audit.references import references_of
+from edge_retrieve.edge_app.audit.verify import read_trail, verify_trail
 from edge_retrieve.edge_app.dicom_node import dicomweb, scu
 from edge_retrieve.edge_app.dicom_node.checking import check_association
 from edge_retrieve.edge_app.dicom_node.dicomweb import DicomWebPeer
+from edge_retrieve.edge_app.dicom_node.node import DicomNode
 from edge_retrieve.edge_app.dicom_node.peers import DicomError, Peer
 from edge_retrieve.edge_app.dicom_node.scp import StorageScp
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
+from edge_retrieve.edge_app.privacy import prepare_ingest
 from edge_retrieve.runtime.errors import ConfigError, QueryError
 
 
@@ -210,3 +217,49 @@ def test_the_commands_do_it_all(run, pacs, web, orthanc, priors, store):
     )
     fetched = run("dicom", "web-fetch", *at, "--accession", "A1", "--store", store.path, "--json")
     assert json.loads(fetched.stdout)["completed"] == 2
+
+
+def test_what_the_commands_ask_a_pacs_for_is_in_the_trail(run, pacs, priors, store, encoder, spool, orthanc):
+    """Also of an archive with pseudonyms: there by what it calls the studies."""
+    _, studies = priors
+    site = Site.of(store.path)
+    own = prepare_ingest(store, site, [])
+    where = ["127.0.0.1", pacs.port, "--called", "ORTHANC", "--store", store.path]
+    assert run("dicom", "find", *where, "--patient", "PRIOR").exit_code == 0
+    assert run("dicom", "fetch", *where, "--study", studies["first"]).exit_code == 0
+    with DicomNode(
+        spool,
+        store,
+        encoder,
+        scp=ScpSettings(port=orthanc.move_port, ae_title="MOVED_TO"),
+        deidentifier=own,
+        recorder=Recorder(site),
+    ):
+        assert (
+            run("dicom", "fetch", *where, "--study", studies["second"], "--move-to", "MOVED_TO").exit_code
+            == 0
+        )
+        deadline = time.monotonic() + 20
+        while spool.entries() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert verify_trail(site.audit).intact
+    lines = [
+        (each.event.user.split()[0], each.event.action.value, each.event.subjects, each.event.detail)
+        for each in read_trail(site.audit)
+    ]
+    first, second = (references_of(site.key).of(own.uid(studies[name])) for name in ("first", "second"))
+    at = f"ORTHANC at 127.0.0.1:{pacs.port}"
+    assert lines[:2] == [
+        ("system", "search", (second, first), f"C-FIND at {at}"),
+        ("system", "ingest", (first,), f"C-GET from {at}"),
+    ]
+    assert ("system", "ingest", (second,), f"C-MOVE to MOVED_TO from {at}") in lines
+    received = {line[2:] for line in lines if line[0] == "AE"}
+    # Whichever of image and report the PACS sent first.
+    report = {((first,), "C-GET: report laid by"), ((first,), "C-GET: report stored")}
+    assert len(received & report) == 1
+    assert received - report == {
+        ((first,), "C-GET: stored"),
+        ((second,), "C-STORE: stored"),
+        ((), "C-STORE: 1 received, 0 refused"),
+    }
