@@ -20,10 +20,17 @@ from edge_retrieve.runtime.bundle import (
     require_folder,
     tune_bundle,
 )
+from edge_retrieve.runtime.errors import ConfigError
 
 
-def fitting_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what every command takes that fits a part of the bundle in FOLDER on held-out phantoms."""
+def fitting_options(seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add what every command takes that fits a part of the bundle in FOLDER on held-out phantoms.
+
+    Parameters
+    ----------
+    seed : int
+        Of the phantoms where none is given.
+    """
     options = (
         click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path)),
         click.option(
@@ -38,7 +45,7 @@ def fitting_options(command: Callable[..., None]) -> Callable[..., None]:
             "--seed",
             metavar="S",
             type=click.IntRange(0),
-            default=301,
+            default=seed,
             show_default=True,
             help="Of the phantoms; none that figures are reported on.",
         ),
@@ -47,13 +54,25 @@ def fitting_options(command: Callable[..., None]) -> Callable[..., None]:
         setting_options(*(name for name in MODEL_SETTINGS if name not in ("trusted_keys", "allow_unsigned"))),
         json_option,
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 @click.command()
-@fitting_options
+@fitting_options(302)
+@click.option(
+    "--check-seed",
+    "check_seeds",
+    metavar="S",
+    multiple=True,
+    type=click.IntRange(0),
+    help="Also rank other phantoms with the weights found and with those before; may be repeated.",
+)
 def tune(
     folder: Path,
     studies: int,
@@ -61,6 +80,7 @@ def tune(
     encoded: Path | None,
     key: Path | None,
     as_json: bool,
+    check_seeds: tuple[int, ...],
     **model: Any,
 ) -> None:
     """Find what images and texts count in a score on held-out synthetic phantoms, and put it into the bundle.
@@ -70,13 +90,29 @@ def tune(
     """
     with named_extras("train"):
         from edge_retrieve.train.evaluate.fusion import METRIC, tune_fusion
+        from edge_retrieve.train.evaluate.fusion_check import CHECKED, compare_weights
         from edge_retrieve.train.evaluate.phantom import encode_seeds
 
     signing = read_signing_key(key) if key else None
-    with open_encoder(inspect_bundle(folder), **model) as encoder, phase_progress("Tuning") as progress:
+    if seed in check_seeds:
+        raise ConfigError(
+            f"seed {seed} is tuned on: it cannot tell whether that helped",
+            where="--check-seed",
+            remedy="Use another",
+        )
+    found = inspect_bundle(folder)
+    with open_encoder(found, **model) as encoder, phase_progress("Tuning") as progress:
         (phantoms,) = encode_seeds(encoder, studies, [seed], encoded=encoded, progress=progress)
         data = f"{studies} held-out synthetic phantoms, seed {seed}"
         tuning = tune_fusion(phantoms.archive, data=data, progress=progress)
+        others = encode_seeds(encoder, studies, check_seeds, encoded=encoded, progress=progress)
+        compared = (
+            compare_weights(
+                [other.archive for other in others], found.manifest.fusion, tuning.fusion, progress=progress
+            )
+            if check_seeds
+            else ()
+        )
     tuned = tune_bundle(folder, tuning.fusion, signing)
     document = {
         "path": str(folder),
@@ -85,6 +121,11 @@ def tune(
         "fusion": asdict(tuning.fusion),
         "metric": METRIC,
         "tried": [{**asdict(each), "asked": each.asked.value} for each in tuning.tried],
+        "checked": {
+            "seeds": list(check_seeds),
+            "metric": CHECKED,
+            "queries": [each.to_json() for each in compared],
+        },
     }
     if as_json:
         print_json(document)
@@ -94,11 +135,18 @@ def tune(
         weights = asdict(getattr(tuning.fusion, form))
         told = ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
         console.print(f"{form}: {told}", soft_wrap=True)
+    for each in compared:
+        console.print(
+            f"{each.asked.value}, {'conditioned' if each.conditioned else 'unconditioned'}: P@5 "
+            f"{each.before:.3f} before, {each.after:.3f} now, {each.difference:+.4f} "
+            f"({each.interval.low:+.4f} to {each.interval.high:+.4f})",
+            soft_wrap=True,
+        )
     console.print(f"{folder}: tuned on {data}; calibrate it next.", soft_wrap=True)
 
 
 @click.command()
-@fitting_options
+@fitting_options(301)
 def calibrate(
     folder: Path,
     studies: int,

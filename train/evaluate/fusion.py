@@ -17,19 +17,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.bundle import Fusion, FusionWeights, Sides
-from edge_retrieve.runtime.calibration import QueryKind
-from edge_retrieve.runtime.errors import ConfigError
-from edge_retrieve.train.evaluate.asked import score_all
-from edge_retrieve.train.evaluate.encoded import WHOLE, EncodedArchive
-from edge_retrieve.train.metrics import METRICS, ranking_metrics
+from edge_retrieve.train.evaluate.encoded import EncodedArchive
+from edge_retrieve.train.evaluate.fusion_check import placed_queries, ranked_figures
+from edge_retrieve.train.metrics import METRICS
 
-SEED = 301
-STUDIES = 2000
+# Other phantoms than a calibration is fitted on: it would be fitted on scores that were made to rank them.
+SEED = 302
 METRIC = "ndcg_at_10"
 GRID = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 _MOST_QUERIES = 2000
-_AT_ONCE = 256
 
 Progress = Callable[[str, int, int], None]
 _Figures = npt.NDArray[np.float64]
@@ -91,15 +88,7 @@ def tune_fusion(
     ConfigError
         The archive has no query with a region.
     """
-    queries = archive.queries[archive.queries[:, 1] != WHOLE]
-    # A text asks, too: a study that is silent on the region has none to ask with.
-    queries = queries[archive.has_text[queries[:, 0], queries[:, 1]]]
-    if not len(queries):
-        raise ConfigError(
-            f"{len(archive)} studies hold no query to tune on",
-            where="fusion",
-            remedy=f"Use more studies; {STUDIES} are meant",
-        )
+    queries = placed_queries(archive)
     if len(queries) > _MOST_QUERIES:
         chosen = np.random.default_rng(seed).choice(len(queries), _MOST_QUERIES, replace=False)
         queries = queries[np.sort(chosen)]
@@ -140,22 +129,9 @@ class _Steps:
 
     def _figures(self, asked: Sides, conditioned: bool, weights: FusionWeights) -> _Figures:
         """Return the metric of each query."""
-        archive, kind = self._archive, QueryKind(asked, Sides.BOTH, conditioned)
         fusion = Fusion(weights, weights, "")
-        figures = []
-        for place in np.unique(self._queries[:, 1]):
-            members = self._queries[self._queries[:, 1] == place]
-            for start in range(0, len(members), _AT_ONCE):
-                block = members[start : start + _AT_ONCE]
-                scores = score_all(archive, kind, block, int(place), fusion)
-                others = archive.patients[None, :] != archive.patients[block[:, 0]][:, None]
-                order = np.argsort(
-                    np.where(others & ~np.isnan(scores), -scores, np.inf), axis=1, kind="stable"
-                )
-                relevant = archive.truth[:, place][:, block[:, 2]].T & others
-                ranked = ranking_metrics(np.take_along_axis(relevant, order, axis=1))
-                figures.append(ranked[:, METRICS.index(METRIC)])
-        return np.concatenate(figures)
+        figures = ranked_figures(self._archive, self._queries, asked, conditioned, fusion)
+        return figures[:, METRICS.index(METRIC)]
 
 
 def one_standard_error(shares: Sequence[float], figures: _Figures) -> float:

@@ -6,11 +6,14 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from edge_retrieve.edge_app.cli import main
 from edge_retrieve.runtime.anatomy import REGIONS
 from edge_retrieve.runtime.bundle import (
     Fusion,
     FusionWeights,
+    Sides,
     inspect_bundle,
     tune_bundle,
     write_bundle,
@@ -18,8 +21,13 @@ from edge_retrieve.runtime.bundle import (
 from edge_retrieve.runtime.errors import BundleError, ConfigError
 from edge_retrieve.runtime.probe import suspicion
 from edge_retrieve.train.datasets.corpus import FINDINGS
+from edge_retrieve.train.evaluate import phantom
+from edge_retrieve.train.evaluate.archive import EncodedPhantoms
+from edge_retrieve.train.evaluate.boxes import RegionBoxes
 from edge_retrieve.train.evaluate.encoded import EncodedArchive, sample_queries
 from edge_retrieve.train.evaluate.fusion import GRID, one_standard_error, tune_fusion
+from edge_retrieve.train.evaluate.fusion_check import compare_weights
+from edge_retrieve.train.evaluate.grounding import collect
 from edge_retrieve.train.evaluate.ranking import Direction, Form, score
 
 DIM, STUDIES, PLACE = 16, 240, 3
@@ -95,6 +103,36 @@ def test_an_archive_without_queries_is_refused():
         tune_fusion(empty, data="made up")
 
 
+def test_weights_are_compared_query_by_query():
+    """Against loops over queries and cases; the archive is noisy, so that both kinds of hit occur."""
+    cases = [archive(1.5, 2.5, seed) for seed in (1, 2)]
+    after = FusionWeights(0.6, 0.1, 0.2, 0.1)
+    rows = compare_weights(cases, None, Fusion(after, after, "made up"))
+    row = next(row for row in rows if row.asked is Sides.BOTH and not row.conditioned)
+    assert [(each.asked, each.conditioned) for each in rows] == [
+        (asked, conditioned) for conditioned in (True, False) for asked in Sides
+    ]
+    for weights, told in ((FusionWeights(1, 1, 1, 1), row.before), (after, row.after)):
+        means = []
+        for each in cases:
+            found = []
+            for study, place, finding in each.queries:
+                image, text = each.whole[study], each.region_texts[study, place]
+                scores = (
+                    weights.image_to_image * (each.whole @ image)
+                    + weights.image_to_text * (each.reports @ image)
+                    + weights.text_to_image * (each.whole @ text)
+                    + weights.text_to_text * (each.reports @ text)
+                )
+                best = [n for n in np.argsort(-scores) if n != study][:5]
+                found.append(each.truth[best, place, finding].mean())
+            means.append(np.mean(found))
+        assert told == pytest.approx(np.mean(means), abs=1e-9)
+        assert 0.2 < told < 0.99
+    assert row.interval.low < row.difference < row.interval.high
+    assert row.interval.high - row.interval.low < 0.1
+
+
 def test_a_tuned_bundle_keeps_its_identifier_and_loses_its_calibration(toy, tmp_path):
 
     folder = shutil.copytree(toy.bundle.path, tmp_path / "bundle")
@@ -136,3 +174,44 @@ def test_evaluation_weighs_the_four_cosines(form):
         + four.text_to_text * (asking[1] @ texts.T)
     )
     np.testing.assert_allclose(scores, wanted / sum(asdict(four).values()), atol=1e-5)
+
+
+def test_one_command_tunes_a_bundle_and_compares_on_other_phantoms(toy, tmp_path, monkeypatch):
+    made = []
+
+    def rendered(encoders, studies, seed, workers, progress):
+        made.append(seed)
+        cases = archive(1.5, 2.5, seed)
+        corners = np.zeros((STUDIES, len(REGIONS), 4))
+        boxes = RegionBoxes(corners, corners, corners[..., 0])
+        return [EncodedPhantoms(cases, cases.truth, boxes, collect([], [], [])) for _ in encoders]
+
+    monkeypatch.setattr(phantom, "encode_archives", rendered)
+    folder = shutil.copytree(toy.bundle.path, tmp_path / "bundle")
+    tune = ["bundle", "tune", str(folder), "--encoded", str(tmp_path / "encoded"), "--check-seed", "5"]
+    result = CliRunner().invoke(main, [*tune, "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    tuned = inspect_bundle(folder).manifest
+    assert told["synthetic"] is True
+    assert told["bundle_id"] == toy.bundle.bundle_id
+    assert told["fusion"] == asdict(tuned.fusion)
+    assert tuned.fusion.data == "2000 held-out synthetic phantoms, seed 302"
+    assert (told["checked"]["seeds"], told["checked"]["metric"]) == ([5], "p_at_5")
+    for row in told["checked"]["queries"]:
+        assert row["difference"] == pytest.approx(row["after"] - row["before"])
+        assert row["interval"][0] <= row["difference"] <= row["interval"][1]
+    assert any(row["difference"] for row in told["checked"]["queries"])
+    # The bundle has these weights now: tuned again on what was kept, nothing is gained.
+    again = CliRunner().invoke(main, tune)
+    assert again.exit_code == 0, again.output
+    assert again.stdout.count("+0.0000 (+0.0000 to +0.0000)") == 6
+    assert made == [302, 5]
+
+
+def test_phantoms_that_are_tuned_on_cannot_check(toy, tmp_path):
+    folder = shutil.copytree(toy.bundle.path, tmp_path / "bundle")
+    refused = CliRunner().invoke(main, ["bundle", "tune", str(folder), "--check-seed", "302"])
+    assert refused.exit_code == 2
+    assert "seed 302 is tuned on" in refused.stderr
+    assert inspect_bundle(folder).manifest == toy.bundle.manifest
