@@ -12,12 +12,13 @@ from pathlib import Path
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder, PreparedImage
 from edge_retrieve.runtime.errors import ConfigError, PixelError
+from edge_retrieve.runtime.ingest_ledger import Ledger, Sight
 from edge_retrieve.runtime.preprocess import load_radiograph
 from edge_retrieve.runtime.preprocess.grey import GreyScale
 from edge_retrieve.runtime.preprocess.render import grey_png
 from edge_retrieve.runtime.preprocess.types import Radiograph
 from edge_retrieve.runtime.report_sources import NOTHING, ReportEntry, ReportSource
-from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store import ReadFile, Store
 
 PREVIEW_SIDE = 1024
 """Longest side of the pictures kept in the store, pixels."""
@@ -45,6 +46,8 @@ class Loaded:
         What the grey values mean.
     source : str
         Where the store says the image comes from; empty where that might name somebody.
+    sight : Sight, optional
+        Of the file before it was read; None where it is not to be noted.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class Loaded:
     preview: bytes
     scale: GreyScale | None = None
     source: str = ""
+    sight: Sight | None = None
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,27 @@ class Unusable:
     ----------
     path : Path
     reason : str
+    note : ReadFile, optional
+        What is noted of it for the next time.
     """
 
     path: Path
     reason: str
+    note: ReadFile | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An image file that an earlier run has dealt with; it was not opened.
+
+    Parameters
+    ----------
+    path : Path
+    note : ReadFile
+    """
+
+    path: Path
+    note: ReadFile
 
 
 class Loader:
@@ -82,6 +103,8 @@ class Loader:
     source : ReportSource
     deidentifier : Deidentifier, optional
         What every case passes; without one, cases are stored as they are.
+    ledger : Ledger, optional
+        Tells which files need not be opened.
     """
 
     def __init__(
@@ -90,15 +113,17 @@ class Loader:
         encoder: Encoder,
         source: ReportSource,
         deidentifier: Deidentifier | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
+        self._ledger = ledger
         self._deidentifier = deidentifier
         self._store = store
         self._encoder = encoder
         self._source = source
 
-    def load_all(self, paths: Sequence[Path]) -> Iterator[Loaded | Unusable]:
+    def load_all(self, paths: Sequence[Path]) -> Iterator[Loaded | Seen | Unusable]:
         """Return what files hold in the order given, a few of them read ahead."""
-        waiting: deque[Future[Loaded | Unusable]] = deque()
+        waiting: deque[Future[Loaded | Seen | Unusable]] = deque()
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="load") as pool:
             try:
                 for path in paths:
@@ -110,8 +135,15 @@ class Loader:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def load(self, path: Path, *, known_too: bool = False) -> Loaded | Unusable:
+    def load(self, path: Path, *, known_too: bool = False) -> Loaded | Seen | Unusable:
         """Read a file; with `known_too` it is prepared even where the store has the image."""
+        ledger, sight = self._ledger, None
+        if ledger is not None:
+            # Before it is read: what is changed meanwhile is seen to have changed.
+            sight = ledger.look(path)
+            note = None if sight is None or known_too else ledger.find(sight)
+            if note is not None:
+                return Seen(path, note)
         try:
             entry = self._source.for_file(path)
             radiograph = load_radiograph(path, view=entry.view if entry else None, grey=True)
@@ -121,15 +153,23 @@ class Loader:
             if self._deidentifier is not None:
                 radiograph, entry = self._clean(self._deidentifier, path, radiograph, entry)
         except (PixelError, ConfigError) as error:
-            return Unusable(path, str(error))
+            rejected = None if ledger is None or sight is None else ledger.rejected(sight, path, error)
+            return Unusable(path, str(error), rejected)
         small = replace(radiograph, pixels=radiograph.pixels[:0, :0].copy(), grey=None)
         if not known_too and self._store.find_image(radiograph.sop_instance, radiograph.pixels_sha256):
-            return Loaded(path, small, entry, None, b"", source=self._source_of(path))
+            return Loaded(path, small, entry, None, b"", source=self._source_of(path), sight=sight)
         prepared = self._encoder.prepare(radiograph.pixels)
         assert radiograph.grey is not None  # as asked for
         picture = radiograph.grey.reduced(PREVIEW_SIDE)
         return Loaded(
-            path, small, entry, prepared, grey_png(picture), picture.scale, source=self._source_of(path)
+            path,
+            small,
+            entry,
+            prepared,
+            grey_png(picture),
+            picture.scale,
+            source=self._source_of(path),
+            sight=sight,
         )
 
     def _clean(

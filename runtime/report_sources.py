@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -97,6 +99,18 @@ class ReportSource:
                 return replace(entry or NOTHING, text=text)
         return entry
 
+    def digest(self) -> str:
+        """Return a SHA-256 that changes with the table, or with the folder's files, their sizes or times."""
+        found = hashlib.sha256()
+        if self._table is not None:
+            found.update(self._table.sha256)
+        if self._folder is not None:
+            with os.scandir(self._folder) as entries:
+                texts = sorted((entry.name, entry.stat()) for entry in entries if entry.name.endswith(".txt"))
+            for name, state in texts:
+                found.update(f"{name!a} {state.st_size} {state.st_mtime_ns}\n".encode())
+        return found.hexdigest()
+
     def for_study(self, study: str) -> ReportEntry | None:
         """Return what is said of a study by its identifier; None where nothing is."""
         if self._table is not None:
@@ -115,7 +129,9 @@ class _Table:
         self._rows: dict[str, list[tuple[PurePosixPath, ReportEntry]]] = defaultdict(list)
         self._studies: dict[str, ReportEntry] = {}
         try:
-            text = _decode(path.read_bytes())
+            data = path.read_bytes()
+            self.sha256 = hashlib.sha256(data).digest()
+            text = _decode(data)
             reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
             header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
             reader.fieldnames = header

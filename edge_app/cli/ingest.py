@@ -37,6 +37,11 @@ _SHOWN = 50  # files
     type=click.Path(path_type=Path),
     help="A table or a folder of reports; a text file beside an image is found without.",
 )
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Read every file, also those that an earlier run has dealt with, and bring deleted studies in again.",
+)
 @bundle_option
 @setting_options(*MODEL_SETTINGS, "site", "keep_identities")
 @json_option
@@ -44,6 +49,7 @@ def ingest(
     paths: tuple[Path, ...],
     store_path: Path,
     reports: Path | None,
+    again: bool,
     bundle_path: Path | None,
     as_json: bool,
     **options: Any,
@@ -51,8 +57,9 @@ def ingest(
     """Add images (files or folders) to a store, which is made where there is none.
 
     What tells of persons is taken out first: identifiers become pseudonyms, dates move, reports lose names
-    and numbers, text in pictures is covered. Images that are there already are left alone. Exits with 1
-    where a file was rejected; the others are kept.
+    and numbers, text in pictures is covered. Images that are there already are left alone; a file that an
+    earlier run has dealt with is not even opened, unless it or its report has changed. Exits with 1 where a
+    file was rejected; the others are kept.
     """
     settings, _ = split_settings(options)
     with (
@@ -71,6 +78,7 @@ def ingest(
             reports=reports,
             progress=progress,
             deidentifier=deidentifier,
+            again=again,
         )
         label_after_ingest(store_path, paths, was_empty=was_empty)
     if as_json:

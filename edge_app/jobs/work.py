@@ -67,7 +67,7 @@ def ingest_upload(
     def work(progress: Progress) -> Result:
         try:
             # One more image is searched beside the index's files; the retriever writes them anew in time.
-            return _ingest(workspace, [path], progress, refresh_index=False)
+            return _ingest(workspace, [path], progress, one_upload=True)
         finally:
             discard()
 
@@ -138,7 +138,7 @@ def back_up(workspace: Workspace, name: str, folders: Folders) -> Work:
 
 
 def _ingest(
-    workspace: Workspace, paths: list[Path], progress: Progress, *, refresh_index: bool = True
+    workspace: Workspace, paths: list[Path], progress: Progress, *, one_upload: bool = False
 ) -> Result:
     was_empty = workspace.store.count() == 0
 
@@ -152,8 +152,10 @@ def _ingest(
         workspace.encoder,
         paths,
         progress=told,
-        refresh_index=refresh_index,
+        refresh_index=not one_upload,
         deidentifier=deidentifier,
+        # An upload's path is made up for it.
+        remember=not one_upload,
     )
     label_after_ingest(workspace.store.path, paths, was_empty=was_empty)
     found: Result = {

@@ -1,6 +1,7 @@
 """The case store: studies, images, reports, findings, boxes and every embedding, in SQLite."""
 
 from edge_retrieve.runtime.store.backup import Backup, restore_backup, write_backup
+from edge_retrieve.runtime.store.ledger import Fate, ReadFile
 from edge_retrieve.runtime.store.opening import schema_version
 from edge_retrieve.runtime.store.pictures import StoredPicture
 from edge_retrieve.runtime.store.records import (
@@ -22,11 +23,13 @@ from edge_retrieve.runtime.store.worklist import Order, Worklist
 __all__ = [
     "SCHEMA_VERSION",
     "Backup",
+    "Fate",
     "KnownImage",
     "NewEncoding",
     "NewImage",
     "NewReport",
     "Order",
+    "ReadFile",
     "Store",
     "StoreStats",
     "StoredImage",

@@ -9,6 +9,7 @@ from edge_retrieve.runtime.anatomy import REGIONS
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import reading
+from edge_retrieve.runtime.store.ledger import count_damaged
 from edge_retrieve.runtime.store.pictures import read_picture
 from edge_retrieve.runtime.store.seals import Terms
 from edge_retrieve.runtime.store.worklist import Worklist
@@ -51,6 +52,9 @@ def damage(db: sqlite3.Connection, terms: Terms) -> tuple[str, ...]:
             read_picture(db, image, terms)
         except StoreError as error:
             found.append(error.what)
+    damaged_files = count_damaged(db, terms)
+    if damaged_files:
+        found.append(f"{damaged_files} notes of files that were read do not match their checksums")
     return tuple(islice(found, _MOST_LINES))
 
 

@@ -87,9 +87,16 @@ def _add_pictures_and_orders(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _add_files(db: sqlite3.Connection) -> None:
+    # What was read before is not noted: the next ingest of it reads it once more.
+    for statement in schema.FILES:
+        db.execute(statement)
+
+
 # Version n to n + 1, each run inside one transaction.
 MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {
     1: _add_words_and_tombstones,
     2: _add_seals,
     3: _add_pictures_and_orders,
+    4: _add_files,
 }

@@ -14,8 +14,9 @@ from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.filters import Filters
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.store import filtering, lookups, reading
+from edge_retrieve.runtime.store import filtering, ledger, lookups, reading
 from edge_retrieve.runtime.store.connections import ReadConnections
+from edge_retrieve.runtime.store.ledger import ReadFile
 from edge_retrieve.runtime.store.pictures import StoredPicture
 from edge_retrieve.runtime.store.records import (
     FloatArray,
@@ -67,6 +68,10 @@ class StoreReader:
     def find_image(self, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
         """Return where an image is held already, if anywhere."""
         return self._read(lambda db: lookups.find_image(db, sop_instance, pixels_sha256))
+
+    def find_file(self, path: bytes) -> ReadFile | None:
+        """Return what is noted of a file by the digest of its path; None where nothing holds any more."""
+        return self._read(lambda db: ledger.find_file(db, path, self.terms))
 
     def newest_date(self) -> str:
         """Return the latest study date, ``YYYYMMDD``; empty where none is known."""

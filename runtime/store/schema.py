@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from edge_retrieve.runtime.errors import StoreError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x45524554  # "ERET": tells our files from other SQLite databases
 # Embeddings of up to 1,000 dimensions fit whole into an index page of this size; in SQLite's
 # default of 4 KiB each vector of 256 would take an overflow page of its own.
@@ -117,6 +117,15 @@ PICTURES_AND_ORDERS = (
     "CREATE INDEX IF NOT EXISTS studies_by_date ON studies (study_date DESC, id DESC)",
 )
 
+# Since schema 5. What became of the files that were read (`ledger`).
+FILES = (
+    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER NOT NULL,"
+    " mtime_ns INTEGER NOT NULL, said BLOB NOT NULL, terms BLOB NOT NULL, fate TEXT NOT NULL,"
+    " reason TEXT NOT NULL, study INTEGER REFERENCES studies ON DELETE CASCADE, spoke INTEGER NOT NULL,"
+    " report INTEGER, checksum INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS files_by_study ON files (study)",
+)
+
 
 def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
     """Create every table in one transaction; a kill in between leaves an empty database."""
@@ -125,7 +134,7 @@ def create_tables(connection: sqlite3.Connection, meta: Mapping[str, str]) -> No
         for statement in TABLES.split(";"):
             if statement.strip():
                 connection.execute(statement)
-        for statement in (*WORDS_AND_TOMBSTONES, *SEALED, *PICTURES_AND_ORDERS):
+        for statement in (*WORDS_AND_TOMBSTONES, *SEALED, *PICTURES_AND_ORDERS, *FILES):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

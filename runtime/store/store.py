@@ -11,9 +11,10 @@ from types import TracebackType
 
 from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
-from edge_retrieve.runtime.store import checking, lookups, opening, privacy, writing
+from edge_retrieve.runtime.store import checking, ledger, lookups, opening, privacy, writing
 from edge_retrieve.runtime.store.connections import ReadConnections
 from edge_retrieve.runtime.store.generations import Generations
+from edge_retrieve.runtime.store.ledger import ReadFile
 from edge_retrieve.runtime.store.privacy import PrivacyMark
 from edge_retrieve.runtime.store.reader import StoreReader
 from edge_retrieve.runtime.store.records import NewImage, NewReport
@@ -126,10 +127,13 @@ class Store(StoreReader):
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def add(self, images: Sequence[NewImage], reports: Sequence[NewReport]) -> None:
+    def add(
+        self, images: Sequence[NewImage], reports: Sequence[NewReport], files: Sequence[ReadFile] = ()
+    ) -> None:
         """Store images and reports in one transaction: on return all of them are on disk.
 
-        Images known by SOP instance or pixels, and reports whose text is unchanged, are left alone.
+        Images known by SOP instance or pixels, and reports whose text is unchanged, are left alone. The files
+        are those that all this came from; they are noted in the same transaction.
 
         Raises
         ------
@@ -142,6 +146,7 @@ class Store(StoreReader):
             touched = [writing.add_image(db, image, self.terms) for image in images]
             touched += [writing.put_report(db, report, self.terms) for report in reports]
             seal_studies(db, {number for number in touched if number is not None}, self.terms)
+            ledger.note_files(db, files, self.terms)
 
     def privacy(self) -> PrivacyMark:
         """Return what the store says of its identifiers."""
@@ -170,7 +175,7 @@ class Store(StoreReader):
         """
         with self._transaction() as db:
             for study in studies:
-                if not writing.delete_study(db, study):
+                if not writing.delete_study(db, study, self.terms):
                     raise self._unknown(study)
 
     def rebuild_words(self) -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.anatomy import REGIONS, Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store.ledger import forget_study
 from edge_retrieve.runtime.store.pictures import put_scale
 from edge_retrieve.runtime.store.records import NewEncoding, NewImage, NewReport
 from edge_retrieve.runtime.store.seals import Terms, owner_start, seal
@@ -170,11 +171,13 @@ def put_report(db: sqlite3.Connection, report: NewReport, terms: Terms) -> int |
     return int(study[0])
 
 
-def delete_study(db: sqlite3.Connection, study: str) -> bool:
+def delete_study(db: sqlite3.Connection, study: str, terms: Terms) -> bool:
     """Delete a study and all of it, its number left as a tombstone; return False where it is unknown."""
-    row = db.execute("DELETE FROM studies WHERE study = ? RETURNING id", (study,)).fetchone()
+    row = db.execute("SELECT id FROM studies WHERE study = ?", (study,)).fetchone()
     if row is None:
         return False
+    forget_study(db, row[0], terms)
+    db.execute("DELETE FROM studies WHERE id = ?", row)
     db.execute("INSERT INTO tombstones (study) VALUES (?)", row)
     return True
 
