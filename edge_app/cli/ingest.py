@@ -40,7 +40,7 @@ _SHOWN = 50  # files
 @click.option(
     "--again",
     is_flag=True,
-    help="Read every file, also those that an earlier run has dealt with, and bring deleted studies in again.",
+    help="Read every file, also those an earlier run has dealt with, and bring deleted studies in again.",
 )
 @bundle_option
 @setting_options(*MODEL_SETTINGS, "site", "keep_identities")

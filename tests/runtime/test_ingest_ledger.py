@@ -1,4 +1,4 @@
-"""Files that an earlier ingest has dealt with: told without being opened, and read again where that matters."""
+"""Files that an earlier ingest has dealt with: told without being opened, read again where that matters."""
 
 import os
 import sqlite3
