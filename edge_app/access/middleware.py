@@ -42,6 +42,8 @@ class Passage:
         Where the request comes from.
     studies : list of str
         Identifiers of the studies that the answer shows.
+    about : str
+        A word for the audit trail on what the request was about; names no patient.
     """
 
     guard: Guard
@@ -49,6 +51,7 @@ class Passage:
     session: str
     address: str
     studies: list[str] = field(default_factory=list)
+    about: str = ""
 
 
 def passage_of(scope: Scope) -> Passage:
@@ -147,7 +150,7 @@ class AccessControl:
             outcome=outcome,
             address=passage.address,
             subjects=tuple(self._guard.references.of(study) for study in dict.fromkeys(passage.studies)),
-            detail=detail,
+            detail=f"{detail}: {passage.about}" if passage.about else detail,
         )
         await to_thread.run_sync(partial(self._guard.record, event))
 

@@ -91,6 +91,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/jobs/{job}"): Rule(Permission.OPERATE),
     ("DELETE", "/api/jobs/{job}"): Rule(Permission.OPERATE, Action.MAINTAIN),
     ("GET", "/api/jobs/{job}/events"): Rule(Permission.OPERATE),
+    # Received objects that could not be stored: nothing shown of them tells whose they are.
+    ("GET", "/api/quarantine"): Rule(Permission.OPERATE),
+    ("POST", "/api/quarantine/retry"): Rule(Permission.OPERATE, Action.MAINTAIN),
+    ("POST", "/api/quarantine/{object}/retry"): Rule(Permission.OPERATE, Action.MAINTAIN),
+    ("DELETE", "/api/quarantine/{object}"): Rule(Permission.OPERATE, Action.DELETE),
     # X-rays sent over HTTP.
     ("POST", "/dicom-web/studies"): Rule(Permission.OPERATE, Action.INGEST),
     ("POST", "/dicom-web/studies/{study}"): Rule(Permission.OPERATE, Action.INGEST),

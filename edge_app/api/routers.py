@@ -21,6 +21,7 @@ from edge_retrieve.edge_app.api import (
     operations,
     page,
     pixels,
+    quarantine,
     query,
     reads,
     results,
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     reads.router,
     results.router,
     jobs.router,
+    quarantine.router,
     dicomweb.router,
     studies.router,
 )

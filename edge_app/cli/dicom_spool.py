@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from edge_retrieve.edge_app.access.site import Site
+from edge_retrieve.edge_app.audit.commands import audited
+from edge_retrieve.edge_app.audit.events import Action
 from edge_retrieve.edge_app.cli.console import answers, print_json
-from edge_retrieve.edge_app.cli.options import json_option, setting_options, store_option
-from edge_retrieve.edge_app.dicom_node.quarantine import QuarantineEntry, discard, quarantined, release
+from edge_retrieve.edge_app.cli.options import (
+    json_option,
+    maybe_store_option,
+    server_option,
+    setting_options,
+    store_option,
+    token_option,
+)
+from edge_retrieve.edge_app.cli.remote import open_client, require_one
+from edge_retrieve.edge_app.client import Client
+from edge_retrieve.edge_app.dicom_node.quarantine import discard, quarantined, quarantined_shape, release
 from edge_retrieve.edge_app.dicom_node.spool import SPOOL_FOLDER, Spool
 from edge_retrieve.edge_app.dicom_node.status import SpoolStatus, spool_status
+from edge_retrieve.edge_app.shapes.quarantine import QuarantinedShape
 from edge_retrieve.runtime.store import schema_version
+
+_PAGE = 500  # objects that a server is asked for at once
 
 
 @click.command()
@@ -31,6 +47,15 @@ def status(store_path: Path, dicom_folder: str, as_json: bool) -> None:
         console.print(f"{name.replace('_', ' ')}: {value:.0f}", soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be done with objects in quarantine."""
+
+    released: tuple[str, ...]
+    release_all: bool
+    discarded: tuple[str, ...]
+
+
 @click.command()
 @click.option(
     "--release", "released", metavar="ID", multiple=True, help="Try this object again; may be repeated."
@@ -39,35 +64,75 @@ def status(store_path: Path, dicom_folder: str, as_json: bool) -> None:
 @click.option(
     "--discard", "discarded", metavar="ID", multiple=True, help="Delete this object; may be repeated."
 )
-@store_option
-@setting_options("dicom_folder")
+@maybe_store_option
+@server_option
+@token_option
+@setting_options("dicom_folder", "site")
 @json_option
 def quarantine(
     released: tuple[str, ...],
     release_all: bool,
     discarded: tuple[str, ...],
-    store_path: Path,
+    store_path: Path | None,
+    server: str | None,
+    token_file: Path | None,
     dicom_folder: str,
+    site: str,
     as_json: bool,
 ) -> None:
     """List the objects that could not be stored, each with its reason; try them again, or delete them."""
-    spool = existing_spool(store_path, dicom_folder)
-    entries: tuple[QuarantineEntry, ...] = ()
-    if spool is not None:
-        for entry in [each.id for each in quarantined(spool)] if release_all else released:
-            release(spool, entry)
-        for entry in discarded:
-            discard(spool, entry)
-        entries = quarantined(spool)
+    require_one(store_path, server)
+    wanted = _Wanted(released, release_all, discarded)
+    if server is not None:
+        with open_client(server, token_file) as client:
+            found = _of_server(client, wanted)
+    else:
+        assert store_path is not None
+        found = _of_store(store_path, dicom_folder, site, wanted)
     if as_json:
-        print_json({"objects": [asdict(entry) for entry in entries]})
+        print_json({"objects": [_line(each) for each in found]})
         return
-    for held in entries:
+    for held in found:
         sender = f", from {held.sender}" if held.sender else ""
         answers().print(
-            f"{held.id} ({held.arrived}{sender}): {held.fault.value}: {held.reason}", soft_wrap=True
+            f"{held.object} ({held.arrived}{sender}): {held.fault}: {held.reason}", soft_wrap=True
         )
-    answers().print(f"{len(entries)} objects in quarantine.", soft_wrap=True)
+    answers().print(f"{len(found)} objects in quarantine.", soft_wrap=True)
+
+
+def _line(held: QuarantinedShape) -> dict[str, Any]:
+    fields = asdict(held)
+    return {"id": fields.pop("object"), **fields}
+
+
+def _of_server(client: Client, wanted: _Wanted) -> list[QuarantinedShape]:
+    if wanted.release_all:
+        client.quarantine.retry_all()
+    else:
+        for entry in wanted.released:
+            client.quarantine.retry(entry)
+    for entry in wanted.discarded:
+        client.quarantine.discard(entry)
+    found: list[QuarantinedShape] = []
+    while True:
+        page = client.quarantine.page(limit=_PAGE, offset=len(found))
+        found += page.objects
+        if not page.objects or len(found) >= page.total:
+            return found
+
+
+def _of_store(store_path: Path, dicom_folder: str, site: str, wanted: _Wanted) -> list[QuarantinedShape]:
+    spool = existing_spool(store_path, dicom_folder)
+    if spool is None:
+        return []
+    own = Site.of(store_path, site)
+    for entry in [each.id for each in quarantined(spool)] if wanted.release_all else wanted.released:
+        with audited(own, Action.MAINTAIN, detail=f"quarantine: object {entry} tried again"):
+            release(spool, entry)
+    for entry in wanted.discarded:
+        with audited(own, Action.DELETE, detail=f"quarantine: object {entry}", required=True):
+            discard(spool, entry)
+    return [quarantined_shape(each) for each in quarantined(spool)]
 
 
 def existing_spool(store_path: Path, folder: str) -> Spool | None:

@@ -19,6 +19,7 @@ from edge_retrieve.edge_app.client.connection import (
     json_body,
     segment,
 )
+from edge_retrieve.edge_app.client.quarantine import Quarantine
 from edge_retrieve.edge_app.client.shaping import decoded, shaped
 from edge_retrieve.edge_app.shapes import (
     Answer,
@@ -65,6 +66,7 @@ class Client:
         self, server: str, *, token: str = "", timeout_s: float = 60.0, authorities: str = ""
     ) -> None:
         self._connection = Connection(server, token, timeout_s, authorities)
+        self.quarantine = Quarantine(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

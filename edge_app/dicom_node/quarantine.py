@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 
 from edge_retrieve.edge_app.dicom_node.spool import Spool, SpoolEntry, flush_folder, write_durably
+from edge_retrieve.edge_app.shapes.quarantine import QuarantinedShape
 from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 
 
@@ -97,6 +98,19 @@ def count_quarantined(spool: Spool) -> int:
     return sum(1 for path in spool.quarantine.glob("*.json") if _object_of(spool, path.stem))
 
 
+def quarantined_shape(entry: QuarantineEntry) -> QuarantinedShape:
+    """Return an object in quarantine as the HTTP interface and the command line tell of it."""
+    return QuarantinedShape(
+        object=entry.id,
+        arrived=entry.arrived.replace("+00:00", "Z"),
+        fault=entry.fault.value,
+        reason=entry.reason,
+        attempts=entry.attempts,
+        bytes=entry.bytes,
+        sender=entry.sender,
+    )
+
+
 def release(spool: Spool, entry: str) -> None:
     """Put an object back into the spool, to be tried again.
 
@@ -117,6 +131,8 @@ def release(spool: Spool, entry: str) -> None:
         path.rename(back.path)
         flush_folder(spool.incoming)
         (spool.quarantine / f"{entry}.json").unlink(missing_ok=True)
+    except FileNotFoundError as error:
+        raise _unknown(spool, entry) from error  # somebody else was faster
     except OSError as error:
         raise StoreError(f"the object cannot be moved ({error.strerror})", where=str(path)) from error
     spool.arrived.set()
@@ -145,12 +161,16 @@ def file_of(spool: Spool, entry: str) -> Path:
     """
     path = _object_of(spool, entry)
     if path is None:
-        raise UnknownStudyError(
-            f"no object '{entry}' is in quarantine",
-            where=str(spool.quarantine),
-            remedy="'edge-retrieve dicom quarantine' lists them",
-        )
+        raise _unknown(spool, entry)
     return path
+
+
+def _unknown(spool: Spool, entry: str) -> UnknownStudyError:
+    return UnknownStudyError(
+        f"no object '{entry}' is in quarantine",
+        where=str(spool.quarantine),
+        remedy="'edge-retrieve dicom quarantine' lists them",
+    )
 
 
 def _object_of(spool: Spool, entry: str) -> Path | None:

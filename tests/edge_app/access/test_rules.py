@@ -81,6 +81,7 @@ TRIES = {
     ("POST", "/api/query"): {"text": "nodule"},
     ("GET", "/metrics"): None,
     ("GET", "/api/jobs"): None,
+    ("GET", "/api/quarantine"): None,
     ("POST", "/api/jobs"): {"kind": "rebuild"},
     ("GET", "/openapi.json"): None,
     ("GET", "/api/audit"): None,
