@@ -17,8 +17,8 @@ from pathlib import Path
 from edge_retrieve.runtime.backends.gpu import Gpu
 from edge_retrieve.runtime.bundle import Bundle, Engine, Graph
 from edge_retrieve.runtime.bundle.archive import default_cache
-from edge_retrieve.runtime.bundle.manifest import Digest
 from edge_retrieve.runtime.bundle.parsing import object_json, parse_object
+from edge_retrieve.runtime.bundle.patterns import Digest
 from edge_retrieve.runtime.errors import BackendError, BundleError
 
 SUFFIX = ".engine"

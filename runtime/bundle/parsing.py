@@ -16,8 +16,8 @@ from edge_retrieve.runtime.bundle.manifest import (
     REGION_NAMES,
     SCHEMA_VERSION,
     Manifest,
-    Pattern,
 )
+from edge_retrieve.runtime.bundle.patterns import Pattern
 from edge_retrieve.runtime.errors import BundleError
 
 T = TypeVar("T")

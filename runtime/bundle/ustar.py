@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from edge_retrieve.runtime.bundle.manifest import FILE_NAME
+from edge_retrieve.runtime.bundle.patterns import FILE_NAME
 from edge_retrieve.runtime.bundle.verify import check_amount
 from edge_retrieve.runtime.errors import BundleError
 
