@@ -8,7 +8,9 @@ from edge_retrieve.edge_app.latest import Latest
 from edge_retrieve.edge_app.metrics import Metrics, Stage
 from edge_retrieve.edge_app.pictures import Held
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
+from edge_retrieve.runtime.preprocess.grey import GreyImage
 from edge_retrieve.runtime.preprocess.render import show
+from edge_retrieve.runtime.preprocess.types import FloatImage
 
 _KEPT = 8  # images; a feature map is some megabytes
 
@@ -36,8 +38,13 @@ class Encodings:
         """
 
         def encode() -> ImageEncoding:
-            shown = show(held.grey.values, held.grey.scale.windows[0])
             with self._metrics.stage(Stage.ENCODE):
-                return self._encoder.encode_image((shown / np.float32(255.0)).astype(np.float32))
+                return self._encoder.encode_image(displayed(held.grey))
 
         return self._latest.get(held.name, encode)
+
+
+def displayed(grey: GreyImage) -> FloatImage:
+    """Return a stored picture as it is shown, float32 of shape [H, W], 0 to 1."""
+    shown = show(grey.values, grey.scale.windows[0])
+    return (shown / np.float32(255.0)).astype(np.float32)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_retrieve.edge_app.metrics import Metrics, Stage
+from edge_retrieve.edge_app.refusals import NotFoundError
 from edge_retrieve.edge_app.uploads import Upload, Uploads
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
 from edge_retrieve.runtime.errors import EdgeRetrieveError, QueryError
@@ -75,3 +76,19 @@ def read_upload(
     except EdgeRetrieveError as error:
         # Our temporary path says nothing to the one who sent the file.
         raise type(error)(error.what, where=file_name, remedy=error.remedy) from error
+
+
+def radiograph_of(upload: Upload[ReadImage]) -> Radiograph:
+    """Read an upload again, with its pixels, which are not kept.
+
+    Raises
+    ------
+    NotFoundError
+        Where its file was dropped meanwhile.
+    """
+    try:
+        return load_radiograph(upload.path)
+    except EdgeRetrieveError as error:
+        raise NotFoundError(
+            "the uploaded image is no longer kept", where="upload", remedy="Open the file again"
+        ) from error

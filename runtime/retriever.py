@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
 from edge_retrieve.runtime.aims import Aim, aims_of
 from edge_retrieve.runtime.anatomy import REGIONS, Box, Region
@@ -23,12 +21,13 @@ from edge_retrieve.runtime.hits import Modality, RetrievalResult
 from edge_retrieve.runtime.index import Index
 from edge_retrieve.runtime.own_studies import own_studies
 from edge_retrieve.runtime.preprocess import load_radiograph
-from edge_retrieve.runtime.preprocess.types import FloatImage, Radiograph
+from edge_retrieve.runtime.preprocess.types import Radiograph
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.query import BOTH, Query, require_frontal
 from edge_retrieve.runtime.reports import ParsedReport, parse_report, text_by_region
 from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Store, StudyRecord
+from edge_retrieve.runtime.stored_picture import drawn_on_image, read_preview, scaled
 
 # Embeddings by place, None for the whole.
 _Vectors = Mapping[Region | None, FloatArray]
@@ -115,13 +114,16 @@ class Retriever:
         own: frozenset[int] = frozenset()
         if radiograph is not None:
             own = own_studies(self._store, radiograph, query.same_patient, self._deidentifier())
-        images: dict[Region | None, FloatArray] = {}
-        if encoding is not None:
-            images = {**dict(zip(REGIONS, encoding.regions, strict=True)), None: encoding.global_embedding}
+        images = {} if encoding is None else _vectors(encoding)
         return self._answer(query, images, {}, encoding, own, _SILENT)
 
     def query_study(
-        self, study: str, query: Query | None = None, *, asked_with: Sequence[Modality] = (Modality.IMAGE,)
+        self,
+        study: str,
+        query: Query | None = None,
+        *,
+        asked_with: Sequence[Modality] = (Modality.IMAGE,),
+        encoding: ImageEncoding | None = None,
     ) -> RetrievalResult:
         """Answer a query by a stored study, which is never its own hit.
 
@@ -133,6 +135,8 @@ class Retriever:
             What else is asked, without an image; its boxes are in pixels of the study's image as displayed.
         asked_with : sequence of Modality
             Which of the study's own embeddings ask. Its report stands in where it has no searched image.
+        encoding : ImageEncoding, optional
+            Of the study's picture, altered or not, which asks in place of the stored embeddings of images.
 
         Raises
         ------
@@ -145,16 +149,19 @@ class Retriever:
         query.check()
         record = self._store.study(study)
         image = next((image for image in record.images if image.indexed), None)
-        encoding = None
-        if query.boxes and image is not None:
-            # The feature map is not kept: it is computed again from the stored picture.
-            pixels = _read_preview(self._store.preview(study))
-            encoding = self._encoder.encode_image(pixels)
-            query = replace(query, boxes=_scaled(query.boxes, pixels, image.width, image.height))
         images, texts = (
             self._store.study_vectors(study, modality) if modality in asked_with else {}
             for modality in (Modality.IMAGE, Modality.TEXT)
         )
+        if encoding is not None:
+            images = _vectors(encoding)
+        elif query.boxes and image is not None:
+            # The feature map is not kept: it is computed again from the stored picture.
+            encoding = self._encoder.encode_image(read_preview(self._store.preview(study)))
+        scale = (1.0, 1.0)
+        if encoding is not None and image is not None:
+            scale = encoding.width / image.width, encoding.height / image.height
+            query = replace(query, boxes=tuple(scaled(box, *scale) for box in query.boxes))
         if not images and not texts:
             texts = self._store.study_vectors(study, Modality.TEXT)
         if not images and not texts and query.text is None:
@@ -166,7 +173,8 @@ class Retriever:
         if image is None:
             return result
         seen = tuple((region, image.boxes[region.position]) for region in result.regions)
-        return replace(result, query_boxes=seen)
+        hits = tuple(drawn_on_image(hit, *scale) for hit in result.hits)
+        return replace(result, query_boxes=seen, hits=hits)
 
     def _own(self, record: StudyRecord, same_patient: bool) -> frozenset[int]:
         itself = frozenset({self._store.study_number(record.study)})
@@ -295,12 +303,5 @@ class Retriever:
         return {place: rows[part] for place, part in zip(places, wanted, strict=True)}
 
 
-def _scaled(boxes: Sequence[Box], pixels: FloatImage, width: int, height: int) -> tuple[Box, ...]:
-    x, y = pixels.shape[1] / width, pixels.shape[0] / height
-    return tuple(Box(box.x1 * x, box.y1 * y, box.x2 * x, box.y2 * y) for box in boxes)
-
-
-def _read_preview(png: bytes) -> FloatImage:
-    with Image.open(io.BytesIO(png)) as image:
-        grey = np.asarray(image.convert("L"), dtype=np.float32)
-    return np.asarray(grey / 255.0, dtype=np.float32)
+def _vectors(encoding: ImageEncoding) -> _Vectors:
+    return {**dict(zip(REGIONS, encoding.regions, strict=True)), None: encoding.global_embedding}

@@ -71,6 +71,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/uploads/{upload}/ground.png"): Rule(Permission.READ),
     ("POST", "/api/ground"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/explain"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
+    ("POST", "/api/alterations"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/draft"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/drafts/accept"): Rule(Permission.READ, Action.ACCEPT, of_patients=True),
     ("GET", "/api/drafts/accepted"): Rule(Permission.READ, Action.VIEW, of_patients=True),
@@ -85,6 +86,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     # Results to take away.
     ("POST", "/api/results.zip"): Rule(Permission.READ, Action.EXPORT, of_patients=True),
     ("POST", "/api/results/{kind}"): Rule(Permission.READ, Action.EXPORT, of_patients=True),
+    ("GET", "/api/destinations"): Rule(Permission.OPERATE),
+    ("POST", "/api/send"): Rule(Permission.OPERATE, Action.EXPORT, of_patients=True),
     # Long work: ingest, rebuild, backup.
     ("POST", "/api/jobs"): Rule(Permission.OPERATE, Action.MAINTAIN),
     ("GET", "/api/jobs"): Rule(Permission.OPERATE),

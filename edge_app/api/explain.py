@@ -15,14 +15,13 @@ from starlette.responses import StreamingResponse
 
 from edge_retrieve.edge_app.access.current import note_shown
 from edge_retrieve.edge_app.api.bodies import json_body
-from edge_retrieve.edge_app.api.explain_models import ExplanationModel
 from edge_retrieve.edge_app.api.query import Ready, make_ready
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
 from edge_retrieve.edge_app.api.services import Services, Use
 from edge_retrieve.edge_app.draining import Drain
-from edge_retrieve.edge_app.explaining import draft_json, evidence_json
+from edge_retrieve.edge_app.explaining import draft_shape, evidence_shape
 from edge_retrieve.edge_app.metrics import Stage
-from edge_retrieve.edge_app.wire import Json
+from edge_retrieve.edge_app.shapes import Explanation, KeptDraft, plain
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 from edge_retrieve.runtime.explain.draft import Draft
 from edge_retrieve.runtime.explain.evidence import Evidence
@@ -40,20 +39,20 @@ _LOOK_SECONDS = 0.05  # between looks at what a model has written
 _QUIET_SECONDS = 15.0  # after which a comment keeps proxies from closing the stream
 
 
-@router.post("/api/explain", openapi_extra={"requestBody": _BODY}, response_model=ExplanationModel)
-async def explain(request: Request, use: Use) -> Json:
+@router.post("/api/explain", openapi_extra={"requestBody": _BODY})
+async def explain(request: Request, use: Use) -> Explanation:
     """Return what speaks for and against each finding, and a draft in the template's words.
 
     The body is that of a query, with a study, an upload or a text.
     """
     ready = make_ready(use, await json_body(request))
-    evidence = await use.turns.run(partial(_gathered, use, ready))
+    evidence = await use.turns.run(partial(gathered, use, ready))
     draft = TemplateWriter().write(evidence)
-    return {
-        "evidence": evidence_json(evidence),
-        "draft": _noted(use, ready, draft),
-        "language_model": use.settings.llm_model if use.settings.llm else None,
-    }
+    return Explanation(
+        evidence=evidence_shape(evidence),
+        draft=_noted(use, ready, draft),
+        language_model=use.settings.llm_model if use.settings.llm else None,
+    )
 
 
 @router.post(
@@ -68,14 +67,23 @@ async def draft(request: Request, use: Use) -> StreamingResponse:
     Whoever closes the connection stops the model. Without one the template's draft comes at once.
     """
     ready = make_ready(use, await json_body(request))
-    evidence = await use.turns.run(partial(_gathered, use, ready))
+    evidence = await use.turns.run(partial(gathered, use, ready))
     drain: Drain | None = getattr(request.app.state, "drain", None)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     events = _events(use, ready, evidence, drain)
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-def _gathered(use: Services, ready: Ready) -> Evidence:
+def gathered(use: Services, ready: Ready) -> Evidence:
+    """Return the evidence of a query.
+
+    Raises
+    ------
+    QueryError
+        Where its image is a lateral view, or it contradicts itself.
+    UnknownStudyError
+        Where the asking study is not in the store.
+    """
     question, image = ready.question, ready.image
     if image is not None:
         require_frontal(image.radiograph, "upload")
@@ -95,10 +103,10 @@ def _gathered(use: Services, ready: Ready) -> Evidence:
     return found
 
 
-def _noted(use: Services, ready: Ready, draft: Draft) -> Json:
+def _noted(use: Services, ready: Ready, draft: Draft) -> KeptDraft:
     """Return a draft with the name that it can be accepted by."""
     drafted = use.drafts.note(ready.asked, ready.question.study or "", draft)
-    return {"draft": drafted.name, "query_id": ready.asked.query_id, **draft_json(draft)}
+    return KeptDraft(**vars(draft_shape(draft)), draft=drafted.name, query_id=ready.asked.query_id)
 
 
 async def _events(use: Services, ready: Ready, evidence: Evidence, drain: Drain | None) -> AsyncIterator[str]:
@@ -142,5 +150,5 @@ async def _events(use: Services, ready: Ready, evidence: Evidence, drain: Drain 
         stopped.set()  # whoever asked has gone, or has the draft
 
 
-def _event(name: str, document: Json) -> str:
-    return f"event: {name}\ndata: {json.dumps(document)}\n\n"
+def _event(name: str, document: KeptDraft | dict[str, str]) -> str:
+    return f"event: {name}\ndata: {json.dumps(plain(document))}\n\n"

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from edge_retrieve.edge_app.api import (
     access,
+    alterations,
     archive,
     audit,
     dicomweb,
@@ -25,6 +26,7 @@ from edge_retrieve.edge_app.api import (
     query,
     reads,
     results,
+    sending,
     studies,
     uploads,
 )
@@ -45,10 +47,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     uploads.router,
     query.router,
     explain.router,
+    alterations.router,
     drafts.router,
     feedback.router,
     reads.router,
     results.router,
+    sending.router,
     jobs.router,
     quarantine.router,
     dicomweb.router,

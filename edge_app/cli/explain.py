@@ -17,8 +17,9 @@ from edge_retrieve.edge_app.cli.options import (
     store_option,
 )
 from edge_retrieve.edge_app.cli.query_options import query_from, query_options
-from edge_retrieve.edge_app.explaining import changes_json, draft_json, evidence_json
+from edge_retrieve.edge_app.explaining import change_shape, draft_shape, evidence_shape
 from edge_retrieve.edge_app.llm_settings import LLM_SETTINGS
+from edge_retrieve.edge_app.shapes import plain
 from edge_retrieve.runtime.errors import QueryError
 from edge_retrieve.runtime.explain.as_html import Picture, explanation_html
 from edge_retrieve.runtime.explain.as_text import changes_text, draft_text, evidence_text
@@ -119,9 +120,9 @@ def explain(
     if as_json:
         print_json(
             {
-                "evidence": evidence_json(evidence),
-                "draft": draft_json(draft),
-                "counterfactuals": changes_json(changes),
+                "evidence": plain(evidence_shape(evidence)),
+                "draft": plain(draft_shape(draft)),
+                "counterfactuals": plain([change_shape(change) for change in changes]),
             }
         )
     else:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from edge_retrieve.edge_app.client.connection import Reply
+from edge_retrieve.edge_app.shapes.naming import json_name
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 
 Shape = TypeVar("Shape")
@@ -86,9 +87,11 @@ def _dataclass(kind: type, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise _unreadable(where)
     hints = _hints(kind)
-    given = {each.name for each in fields(kind)} & set(value)
+    given = {each.name: json_name(each.name) for each in fields(kind) if json_name(each.name) in value}
     try:
-        return kind(**{name: _read(hints[name], value[name], f"{where}.{name}") for name in given})
+        return kind(
+            **{field: _read(hints[field], value[name], f"{where}.{name}") for field, name in given.items()}
+        )
     except TypeError as error:
         raise _unreadable(where) from error
 

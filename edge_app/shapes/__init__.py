@@ -28,6 +28,24 @@ from edge_retrieve.edge_app.shapes.archive import (
 )
 from edge_retrieve.edge_app.shapes.boxes import BoxEdges
 from edge_retrieve.edge_app.shapes.drafts import AcceptedList, AcceptedShape
+from edge_retrieve.edge_app.shapes.explanations import (
+    BoxCitationShape,
+    CaseCitationShape,
+    ChangeList,
+    ChangeShape,
+    DraftShape,
+    DroppedShape,
+    EvidenceShape,
+    Explanation,
+    FaultShape,
+    KeptDraft,
+    NeighbourShape,
+    PlaceShape,
+    RareShape,
+    SentenceShape,
+    SidesShape,
+    VoteShape,
+)
 from edge_retrieve.edge_app.shapes.feedback import (
     FinalShape,
     ReadList,
@@ -37,6 +55,7 @@ from edge_retrieve.edge_app.shapes.feedback import (
     VerdictShape,
 )
 from edge_retrieve.edge_app.shapes.jobs import JobList, JobProblemShape, JobShape
+from edge_retrieve.edge_app.shapes.naming import json_name, plain
 from edge_retrieve.edge_app.shapes.pictures import GreyWindow, Grounded, LocatedBox, PixelFacts
 from edge_retrieve.edge_app.shapes.studies import (
     ImageFacts,
@@ -56,7 +75,16 @@ __all__ = [
     "Answer",
     "AnswerFacts",
     "Archive",
+    "BoxCitationShape",
     "BoxEdges",
+    "CaseCitationShape",
+    "ChangeList",
+    "ChangeShape",
+    "DraftShape",
+    "DroppedShape",
+    "EvidenceShape",
+    "Explanation",
+    "FaultShape",
     "FinalShape",
     "FindingList",
     "FusionShape",
@@ -67,14 +95,18 @@ __all__ = [
     "JobList",
     "JobProblemShape",
     "JobShape",
+    "KeptDraft",
     "Limits",
     "LocatedBox",
     "Match",
     "ModelInUse",
+    "NeighbourShape",
     "OtherwiseStated",
     "PixelFacts",
+    "PlaceShape",
     "Prior",
     "QueryBox",
+    "RareShape",
     "ReadList",
     "ReadShape",
     "ReadyShape",
@@ -85,11 +117,16 @@ __all__ = [
     "SaidFinding",
     "SaidSentence",
     "SeenBox",
+    "SentenceShape",
     "ShownHit",
+    "SidesShape",
     "StudyLine",
     "StudyPage",
     "StudyShape",
     "UploadShape",
     "VerdictList",
     "VerdictShape",
+    "VoteShape",
+    "json_name",
+    "plain",
 ]

@@ -68,6 +68,7 @@ export const reveal = (read, signal) => send(`api/reads/${encodeURIComponent(rea
 export const conclude = (read, body) => send(`api/reads/${encodeURIComponent(read)}/final`, body);
 
 export const explain = (body, signal) => send("api/explain", body, signal);
+export const alterations = (body, signal) => send("api/alterations", body, signal);
 export const draft = (body, signal) => answer("api/draft", posted(body, signal)); // a stream of events
 export const acceptDraft = (body) => send("api/drafts/accept", body);
 

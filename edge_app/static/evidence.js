@@ -2,6 +2,7 @@
 
 import { thumb } from "./card.js";
 import { node } from "./dom.js";
+import { WhatIf } from "./whatif.js";
 import { chance, count, percent } from "./words.js";
 
 const STATED_FROM = 0.5;
@@ -14,9 +15,11 @@ const standing = (vote) => (strength(vote) >= STATED_FROM ? "stated" : strength(
 const nameOf = (place) => place.region || "whole image";
 
 export class EvidencePanel {
-  // `onOpen(neighbour, place)` opens a case, `onPoint(regions)` shows places on the query image, [] for none.
-  constructor({ root, status, onOpen, onPoint }) {
-    Object.assign(this, { root, status, onOpen, onPoint });
+  // `onOpen(neighbour, place)` opens a case, `onPoint(regions)` shows places on the query image, [] for none;
+  // `onAlter(region, alteration, signal)` asks what changes when a region is altered.
+  constructor({ root, status, onOpen, onPoint, onAlter }) {
+    Object.assign(this, { root, status, onOpen, onPoint, onAlter });
+    this.whatIfs = [];
   }
 
   say(text, bad = false) {
@@ -25,12 +28,19 @@ export class EvidencePanel {
   }
 
   clear(text) {
+    this.#drop();
     this.root.replaceChildren();
     this.root.classList.remove("stale");
     this.say(text);
   }
 
+  // What is being asked of places that are no longer shown.
+  #drop() {
+    for (const one of this.whatIfs.splice(0)) one.stop();
+  }
+
   show(evidence) {
+    this.#drop();
     const quiet = [];
     const told = [];
     for (const place of evidence.places) {
@@ -62,6 +72,7 @@ export class EvidencePanel {
     if (others.length) section.append(node("p", "hint", `Also stated: ${others.map((vote) => `${vote.finding} ${chance(strength(vote))}`).join(", ")}`));
     if (place.sides) section.append(this.#sides(place.sides));
     if (place.rare.length) section.append(this.#rare(place));
+    if (place.region && (place.drawn || place.box)) section.append(this.#whatIf(place));
     return section;
   }
 
@@ -104,6 +115,16 @@ export class EvidencePanel {
   #sides(sides) {
     const said = sides.agree ? `agree on ${sides.image || "no finding"}` : `disagree: ${sides.image || "no finding"} by image, ${sides.text || "no finding"} by report`;
     return node("p", `sides ${sides.agree ? "" : "apart"}`, `Images and reports ${said}. ${sides.shared} of ${sides.compared} nearest cases are the same.`);
+  }
+
+  #whatIf(place) {
+    const made = new WhatIf({
+      place,
+      onAlter: (alteration, signal) => this.onAlter(place.region, alteration, signal),
+      cases: (label, neighbours, where) => this.#cases(label, neighbours, where),
+    });
+    this.whatIfs.push(made);
+    return made.root;
   }
 
   #rare(place) {

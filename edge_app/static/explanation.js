@@ -14,7 +14,13 @@ export class Explanation {
   // `onOpen(neighbour, place)` opens a case, `onPoint(regions)` shows places on the query image.
   constructor({ tabs, onOpen, onPoint }) {
     this.onOpen = onOpen;
-    this.evidence = new EvidencePanel({ root: $("evidence"), status: $("evidence-status"), onOpen, onPoint });
+    this.evidence = new EvidencePanel({
+      root: $("evidence"),
+      status: $("evidence-status"),
+      onOpen,
+      onPoint,
+      onAlter: (region, alteration, signal) => api.alterations({ query: this.body, regions: [region], alterations: [alteration] }, signal),
+    });
     this.draft = new DraftPanel({
       root: $("draft"),
       status: $("draft-status"),

@@ -6,6 +6,7 @@ Fergus, ECCV 2014, section 4.2). Each blank region, and the mirrored image, cost
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -19,6 +20,7 @@ from edge_retrieve.runtime.explain.explainer import Explainer
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.preprocess.types import FloatImage, Radiograph
 from edge_retrieve.runtime.query import Query
+from edge_retrieve.runtime.stored_picture import scaled
 
 
 class Alteration(str, Enum):
@@ -26,6 +28,29 @@ class Alteration(str, Enum):
 
     BLANKED = "blanked"
     MIRRORED = "mirrored"
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """A stored study's picture, which is altered as an image file is.
+
+    Parameters
+    ----------
+    study : str
+    pixels : float32 array of shape [H, W]
+        Display intensity, 0 to 1.
+    width, height : int
+        Pixels of the image as displayed, which boxes refer to; the picture may be smaller.
+    """
+
+    study: str
+    pixels: FloatImage
+    width: int
+    height: int
+
+
+Subject = Radiograph | StoredPicture
+"""What is altered: an image as read, with its pixels, or the picture of a stored study."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +63,36 @@ class Change:
     kind : Alteration
     before, after : Finding or None
         The finding with the strongest vote that counts as present; None where there is none.
+    finding : Finding or None
+        That with the strongest vote before, present or not; None where no neighbour states any.
     probability_before, probability_after : float or None
-        Of the finding before; None where it is not known or no neighbour states it any more.
+        Of `finding`; None where it is not known or no neighbour states it.
     lost, come : tuple of str
         Neighbours that are none any more, and new ones.
     compared : int
         Neighbours before.
+    place : PlaceEvidence
+        The evidence of the altered region.
     """
 
     region: Region
     kind: Alteration
     before: Finding | None
     after: Finding | None
+    finding: Finding | None
     probability_before: float | None
     probability_after: float | None
     lost: tuple[str, ...]
     come: tuple[str, ...]
     compared: int
+    place: PlaceEvidence
 
 
 def counterfactuals(
     explainer: Explainer,
     encoder: Encoder,
     query: Query,
-    radiograph: Radiograph,
+    subject: Subject,
     evidence: Evidence,
     kinds: tuple[Alteration, ...] = tuple(Alteration),
 ) -> tuple[Change, ...]:
@@ -72,9 +103,9 @@ def counterfactuals(
     explainer : Explainer
     encoder : Encoder
     query : Query
-        That the evidence is of, with an image.
-    radiograph : Radiograph
-        The query's image, with its pixels.
+        That the evidence is of.
+    subject : Radiograph or StoredPicture
+        The query's image.
     evidence : Evidence
     kinds : tuple of Alteration
 
@@ -83,29 +114,72 @@ def counterfactuals(
     QueryError
         Where the query has no image.
     """
-    if query.image is None:
+    if isinstance(subject, Radiograph) and query.image is None:
         raise QueryError(
             "only an image can be altered", remedy="Give an image, or leave the counterfactual out"
         )
-    changes = []
+    return tuple(each_change(explainer, encoder, query, subject, evidence, kinds))
+
+
+def control(explainer: Explainer, encoder: Encoder, query: Query, picture: StoredPicture) -> Evidence:
+    """Return the evidence of a stored study's picture as it is, which its altered pictures are compared with.
+
+    What was stored was made of the whole image; a difference to the picture would pass for one that the
+    alteration makes.
+    """
+    return explainer.explain_study(picture.study, query, encoding=encoder.encode_image(picture.pixels))
+
+
+def each_change(
+    explainer: Explainer,
+    encoder: Encoder,
+    query: Query,
+    subject: Subject,
+    evidence: Evidence,
+    kinds: tuple[Alteration, ...] = tuple(Alteration),
+    only: Collection[Region] = (),
+) -> Iterator[Change]:
+    """Yield what `counterfactuals` returns; each costs an encoding, and the caller may stop early.
+
+    Where `only` names regions, these are altered, whether or not anything is stated of them.
+    """
     mirrored: ImageEncoding | None = None  # the same for every region
     for place in evidence.places:
-        region = place.region
-        if region is None or place.box is None or (evidence.survey and not place.stated):
+        box = place.drawn or place.box
+        if place.region is None or box is None:
             continue
+        if place.region not in only if only else evidence.survey and not place.stated:
+            continue
+        if place.drawn is None:
+            asked = replace(query, regions=(place.region,), boxes=(), weights=())
+        else:
+            asked = replace(query, regions=(), boxes=(place.drawn,), weights=())
         for kind in kinds:
             encoding = mirrored if kind is Alteration.MIRRORED else None
             if encoding is None:
-                encoding = encoder.encode_image(altered(radiograph.pixels, place.box, kind))
+                encoding = encoder.encode_image(altered(subject.pixels, _on_pixels(box, subject), kind))
             if kind is Alteration.MIRRORED:
                 mirrored = encoding
-            again = explainer.explain(
-                replace(query, regions=(region,), boxes=(), weights=()),
-                encoding=encoding,
-                radiograph=radiograph,
-            )
-            changes.append(_change(region, kind, place, again.places[0]))
-    return tuple(changes)
+            again = _asked_again(explainer, asked, subject, encoding, evidence.survey)
+            # A drawn box may fall into another region of the altered image.
+            after = again.place(place.region) or again.places[0]
+            yield _change(place.region, kind, place, after)
+
+
+def _asked_again(
+    explainer: Explainer, query: Query, subject: Subject, encoding: ImageEncoding, survey: bool
+) -> Evidence:
+    if isinstance(subject, StoredPicture):
+        return explainer.explain_study(subject.study, query, encoding=encoding, in_passing=survey)
+    return explainer.explain(query, encoding=encoding, radiograph=subject, in_passing=survey)
+
+
+def _on_pixels(box: Box, subject: Subject) -> Box:
+    """Return a box in the pixels that are altered."""
+    if not isinstance(subject, StoredPicture):
+        return box
+    x, y = subject.pixels.shape[1] / subject.width, subject.pixels.shape[0] / subject.height
+    return scaled(box, x, y)
 
 
 def altered(pixels: FloatImage, box: Box, kind: Alteration) -> FloatImage:
@@ -146,9 +220,11 @@ def _change(region: Region, kind: Alteration, before: PlaceEvidence, after: Plac
         kind=kind,
         before=before.stated[0].finding if before.stated else None,
         after=after.stated[0].finding if after.stated else None,
+        finding=None if first is None else first.finding,
         probability_before=None if first is None else first.probability,
         probability_after=None if again is None else again.probability,
         lost=tuple(study for study in old if study not in new),
         come=tuple(study for study in new if study not in old),
         compared=len(old),
+        place=after,
     )

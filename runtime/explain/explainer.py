@@ -47,8 +47,17 @@ class _Asker:
 
     def ask(self, query: Query) -> RetrievalResult:
         if self.study:
-            return self.retriever.query_study(self.study, query)
+            return self.retriever.query_study(self.study, query, encoding=self.encoding)
         return self.retriever.query(query, encoding=self.encoding, radiograph=self.radiograph)
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    """What is gathered beside the votes, and how these are judged, as for `Explainer.explain`."""
+
+    compare_sides: bool
+    rare: bool
+    in_passing: bool
 
 
 class Explainer:
@@ -95,6 +104,7 @@ class Explainer:
         result: RetrievalResult | None = None,
         compare_sides: bool = False,
         rare: bool = False,
+        in_passing: bool = False,
     ) -> Evidence:
         """Gather the evidence of a query by image, text or both.
 
@@ -111,6 +121,8 @@ class Explainer:
             Ask the archive's images and its reports apart as well, and say whether they agree.
         rare : bool
             Look for the nearest cases with rare findings.
+        in_passing : bool
+            Judge the regions of the query as in a look at all of them: nobody suspects these.
 
         Raises
         ------
@@ -127,10 +139,18 @@ class Explainer:
         )
         asker = _Asker(self._retriever, encoding, radiograph)
         boxes = () if encoding is None else encoding.boxes
-        return self._gather(asker, query, encoding, sides_of(asked), boxes, result, compare_sides, rare)
+        kinds = _Kinds(compare_sides, rare, in_passing)
+        return self._gather(asker, query, encoding, sides_of(asked), boxes, result, kinds)
 
     def explain_study(
-        self, study: str, query: Query | None = None, *, compare_sides: bool = False, rare: bool = False
+        self,
+        study: str,
+        query: Query | None = None,
+        *,
+        encoding: ImageEncoding | None = None,
+        compare_sides: bool = False,
+        rare: bool = False,
+        in_passing: bool = False,
     ) -> Evidence:
         """Gather the evidence of a stored study by its image; its own report has no say.
 
@@ -142,9 +162,10 @@ class Explainer:
         asked = {Modality.TEXT if image is None else Modality.IMAGE}
         if query.text is not None:
             asked.add(Modality.TEXT)
-        asker = _Asker(self._retriever, None, None, study)
+        asker = _Asker(self._retriever, encoding, None, study)
         boxes = () if image is None else image.boxes
-        evidence = self._gather(asker, query, None, sides_of(asked), boxes, None, compare_sides, rare)
+        kinds = _Kinds(compare_sides, rare, in_passing)
+        evidence = self._gather(asker, query, None, sides_of(asked), boxes, None, kinds)
         return replace(evidence, study=study)
 
     def _gather(
@@ -155,17 +176,17 @@ class Explainer:
         asked: Sides,
         boxes: Sequence[Box],
         result: RetrievalResult | None,
-        compare_sides: bool,
-        rare: bool,
+        kinds: _Kinds,
     ) -> Evidence:
         result = result if result is not None else asker.ask(query)
         rates, records = self._rates.current(), _Records(self._store)
         survey = not query.regions and not query.boxes and asked is not Sides.TEXT
+        in_passing = survey or kinds.in_passing
         places = []
         for part in parts_of(query, encoding, survey):
             found = result if same_question(part, query) else asker.ask(part.query)
             for region in part.regions or found.regions:
-                worth = self._worth(query, asked, region is not None, survey, rates.reports)
+                worth = self._worth(query, asked, region is not None, in_passing, rates.reports)
                 near = _neighbours(found, region, records)
                 drawn = next(
                     (match.drawn for hit in found.hits for match in hit.regions if match.region is region),
@@ -180,9 +201,9 @@ class Explainer:
                     drawn=drawn,
                     abstain_below=self._abstain_below,
                 )
-                if compare_sides:
+                if kinds.compare_sides:
                     place = replace(place, sides=self._sides(asker, part.query, region, records))
-                if rare:
+                if kinds.rare:
                     few = rates.rare(RARE)
                     place = replace(place, rare=_rare(asker, part.query, region, few, records))
                 places.append(place)

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import anyio
 import pytest
 
-from edge_retrieve.edge_app.api.explain import _events, _gathered
+from edge_retrieve.edge_app.api.explain import _events, gathered
 from edge_retrieve.edge_app.api.query import make_ready
 from edge_retrieve.runtime.explain.draft import PRELIMINARY
 
@@ -156,7 +156,7 @@ def test_whoever_closes_the_connection_stops_the_model(make_client, send, query_
     use = client.app.state.services
     upload = send(client, query_image.read_bytes(), "query.png")["upload"]
     ready = make_ready(use, {"upload": upload, "regions": [ZONE]})
-    evidence = _gathered(use, ready)
+    evidence = gathered(use, ready)
 
     async def look_once():
         told = _events(use, ready, evidence, None)

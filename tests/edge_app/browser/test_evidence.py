@@ -78,6 +78,9 @@ def test_everything_is_readable(open_room, demo_address, telling, contrast, view
     for name, first in (("evidence", ".trust"), ("draft", ".words")):
         room.open_tab(name, first)
         page.wait_for_timeout(300)  # colours fade
+        if name == "evidence":
+            page.click("#evidence [data-alteration=blanked]")
+            expect(page.locator("#evidence .what-if-told")).to_contain_text("nearest cases stay")
         assert page.evaluate(contrast) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         fits = "(row) => row.scrollWidth <= row.clientWidth"
@@ -96,3 +99,68 @@ def test_where_it_abstains_it_says_why(room, page):
             assert f"Nothing is stated: {place['silence']}." in page.inner_text("#evidence .silence")
             return
     pytest.fail("every study has evidence for its svc")
+
+
+def altered(page, room, region, alteration):
+    """What the server says of an alteration."""
+    study = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('study')")
+    query = {"study": study, "regions": [region]}
+    body = {"query": query, "regions": [region], "alterations": [alteration]}
+    return page.request.post(f"{room.address}api/alterations", data=body).json()["changes"][0]
+
+
+def test_what_changes_when_the_region_is_blank_or_mirrored(room, page, telling):
+    room.answered(telling)
+    room.open_tab("evidence", ".trust")
+    told = page.locator("#evidence .what-if-told")
+    expect(told).to_be_hidden()
+    page.click("#evidence [data-alteration=blanked]")
+    expect(told).to_contain_text("nearest cases stay")
+    height = told.bounding_box()["height"]
+    change = altered(page, room, telling[1], "blanked")
+    assert change["lost"], "a region that shows something has other cases once it is blank"
+    stay = change["compared"] - len(change["lost"])
+    assert f"{stay} of {change['compared']} nearest cases stay." in told.inner_text()
+    assert chance(change["probability_before"]) in told.inner_text()
+    for row, label, studies in (("out", "Fall out", change["lost"]), ("in", "Come in", change["come"])):
+        shown = told.locator(f"[data-row={row}]")
+        assert shown.inner_text().startswith(label)
+        chips = [chip.get_attribute("data-study") for chip in shown.locator(".case-chip").all()]
+        assert chips == studies[:5]
+    # A case that comes in opens beside the query, like any other.
+    told.locator("[data-row=in] .case-chip").first.click()
+    page.wait_for_selector("#hit-viewer svg rect.match")
+    expect(page.locator("#hit-title")).to_contain_text(change["come"][0])
+    page.keyboard.press("Escape")
+    page.click("#evidence [data-alteration=mirrored]")
+    expect(page.locator("#evidence [data-alteration=blanked]")).to_have_attribute("aria-pressed", "false")
+    expect(told).to_contain_text("nearest cases stay")
+    assert told.bounding_box()["height"] == height
+    page.click("#evidence [data-alteration=mirrored]")
+    expect(told).to_be_hidden()
+
+
+def test_an_alteration_is_stopped_and_no_query_waits_for_it(room, page, telling):
+    room.answered(telling)
+    room.open_tab("evidence", ".trust")
+    held = []
+    page.route("**/api/alterations", lambda route: held.append(route))  # the server takes its time
+    page.click("#evidence [data-alteration=blanked]")
+    told = page.locator("#evidence .what-if-told")
+    expect(told).to_contain_text("Press again to stop")
+    room.search()
+    room.open_tab("evidence", ".trust")
+    page.click("#evidence [data-alteration=blanked]")
+    page.click("#evidence [data-alteration=blanked]")
+    expect(told).to_be_hidden()
+    assert len(held) == 2
+    expect(page.locator("#evidence [aria-pressed=true]")).to_have_count(0)
+
+
+def test_in_a_look_at_every_region_each_place_is_altered_by_itself(room, page, telling):
+    room.answered(telling, region=False)
+    room.open_tab("evidence", ".trust")
+    place = page.locator("#evidence .place", has=page.locator(f"h3:text-is('{telling[1]}')"))
+    place.locator("[data-alteration=mirrored]").click()
+    expect(place.locator(".what-if-told")).to_contain_text("nearest cases stay")
+    assert page.locator("#evidence .what-if-told:visible").count() == 1

@@ -8,13 +8,21 @@ from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import QueryError, UnknownStudyError
 from edge_retrieve.runtime.explain.base_rates import ArchiveRates
-from edge_retrieve.runtime.explain.counterfactual import Alteration, altered, counterfactuals
+from edge_retrieve.runtime.explain.counterfactual import (
+    Alteration,
+    StoredPicture,
+    altered,
+    control,
+    counterfactuals,
+    each_change,
+)
 from edge_retrieve.runtime.explain.explainer import Explainer
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.ingest import ingest
 from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.stored_picture import read_preview
 
 ZONE, LOWER = Region.RIGHT_UPPER_LUNG_ZONE, Region.LEFT_LOWER_LUNG_ZONE
 
@@ -168,3 +176,45 @@ def test_a_counterfactual_says_which_cases_change(toy, archive, retriever, expla
     assert set(changes[0].come) == {hit.study for hit in again.hits} - before
     with pytest.raises(QueryError, match="only an image"):
         counterfactuals(explainer, encoder, Query(text="nodule"), radiograph, evidence)
+
+
+def test_a_stored_picture_is_altered_as_its_file_is(toy, archive, encoder, explainer):
+    """Of the same pixels, asked by study and by file: the same cases."""
+    study = "study-6"
+    record = archive.study(study)
+    pixels = read_preview(archive.preview(study))
+    picture = StoredPicture(study, pixels, record.images[0].width, record.images[0].height)
+    query = Query(regions=(ZONE,), k=10)
+    before = control(explainer, encoder, query, picture)
+    (blank,) = each_change(explainer, encoder, query, picture, before, (Alteration.BLANKED,))
+    encoding = encoder.encode_image(altered(pixels, before.places[0].box, Alteration.BLANKED))
+    expected = explainer.explain_study(study, query, encoding=encoding).places[0]
+    assert blank.place == expected
+    assert blank.place != before.places[0]
+    assert study not in [each.study for each in blank.place.neighbours]
+    twice = np.repeat(np.repeat(pixels, 2, 0), 2, 1)
+    larger = StoredPicture(study, twice, picture.width, picture.height)
+    (same,) = each_change(explainer, encoder, query, larger, before, (Alteration.BLANKED,))
+    assert (same.lost, same.come) == (blank.lost, blank.come)
+
+
+def test_a_drawn_box_is_altered_itself(toy, archive, encoder, explainer, retriever, bright):
+    zone = toy.region_box(ZONE)
+    drawn = Box(zone.x1 + 2, zone.y1 + 2, zone.x2 - 2, zone.y2 - 2)
+    query = Query(image=bright, boxes=(drawn,), k=10)
+    encoding, radiograph = retriever.encode_file(query)
+    evidence = explainer.explain(query, encoding=encoding, radiograph=radiograph)
+    assert evidence.places[0].drawn == drawn
+    change = next(each_change(explainer, encoder, query, radiograph, evidence))
+    pixels = altered(radiograph.pixels, drawn, Alteration.BLANKED)
+    again = retriever.query(query, encoding=encoder.encode_image(pixels), radiograph=radiograph)
+    assert [each.study for each in change.place.neighbours] == [hit.study for hit in again.hits][:10]
+
+
+def test_only_the_regions_that_are_wanted_are_altered(encoder, explainer, retriever, bright):
+    query = Query(image=bright)
+    encoding, radiograph = retriever.encode_file(query)
+    evidence = explainer.explain(query, encoding=encoding, radiograph=radiograph)
+    kinds = (Alteration.BLANKED,)
+    changes = each_change(explainer, encoder, query, radiograph, evidence, kinds, (LOWER,))
+    assert [change.region for change in changes] == [LOWER]
