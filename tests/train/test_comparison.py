@@ -125,6 +125,9 @@ def test_one_command_trains_scores_and_writes_the_tables(
     tables = (Path(config.out) / "compare.md").read_text()
     assert "(synthetic)" in tables
     assert f"| region_crops | 6 | {document['variants']['region_crops']['seconds']:.0f} |" in tables
+    # An ablation is no peer.
+    line = next(line for line in tables.splitlines() if line.startswith("| image_to_text | conditioned | "))
+    assert line.startswith(f"| image_to_text | conditioned | region_crops | {ours - theirs:+.3f} | ")
     # All share one tokenizer, and a second call trains nothing again.
     tokenizers = [path.read_bytes() for path in Path(config.out).glob("*/tokenizer.json")]
     assert len(tokenizers) == 3
