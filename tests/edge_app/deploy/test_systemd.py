@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_retrieve.edge_app.deploy.systemd import quoted
+from edge_retrieve.edge_app.deploy.systemd import SYSUSERS_NAME, quoted
 
 STORE = "/var/lib/edge-retrieve/store"
 MOST_EXPOSED = 1.5  # of 10; systemd calls what is below 2 "OK"
@@ -129,6 +129,14 @@ def test_the_steps_make_the_folders_that_are_missing_and_leave_the_others(run, t
         path.name: oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir() if path.name != "unit"
     }
     assert modes == {"state": "0o700", "store": "0o700", "my copies": "0o700", "drop": "0o777"}
+
+
+def test_the_service_and_the_commands_of_its_user_share_a_cache(write):
+    unit = write()
+    home = dict(word.partition("=")[::2] for word in settings(unit)["Environment"].split())
+    (user,) = (line for line in unit.with_name(SYSUSERS_NAME).read_text().splitlines() if line[0] == "u")
+    assert home["HOME"] == user.split()[-1]
+    assert "XDG_CACHE_HOME" not in home
 
 
 def test_a_port_below_1024_takes_one_capability(write):
