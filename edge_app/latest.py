@@ -16,11 +16,13 @@ class Latest(Generic[Made]):
     Parameters
     ----------
     room : int
-        How many are kept.
+        How many are kept, or how much of what `weigh` tells.
+    weigh : callable, optional
+        Tells how much room something takes; 1 each where left out.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, room: int, weigh: Callable[[Made], int] = lambda _: 1) -> None:
+        self._room, self._weigh, self._held = room, weigh, 0
         self._lock = threading.Lock()
         self._items: OrderedDict[Hashable, Made] = OrderedDict()
 
@@ -32,7 +34,10 @@ class Latest(Generic[Made]):
                 return self._items[name]
         made = make()
         with self._lock:
+            if name in self._items:
+                self._held -= self._weigh(self._items.pop(name))
             self._items[name] = made
-            while len(self._items) > self._room:
-                self._items.popitem(last=False)
+            self._held += self._weigh(made)
+            while self._held > self._room:
+                self._held -= self._weigh(self._items.popitem(last=False)[1])
         return made

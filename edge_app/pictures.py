@@ -20,8 +20,8 @@ from edge_retrieve.runtime.preprocess.grey import GreyImage, GreyKind, Window
 from edge_retrieve.runtime.preprocess.render import shown_png
 from edge_retrieve.runtime.store import Store
 
-_PREVIEWS = 32  # about 300 kB each
-_THUMBNAILS = 2048  # about 10 kB each
+_PREVIEW_BYTES = 8 << 20  # some thirty, of about 300 kB each
+_THUMBNAIL_BYTES = 8 << 20  # some hundred, of 10 to 60 kB each: a few pages of a list
 _STUDIES = 16  # grey values of stored studies, at most 2 MB each
 _UPLOADS = 2  # grey values of uploads at full size, some 20 MB each
 _PACKED = 16  # as sent
@@ -98,8 +98,8 @@ class Pictures:
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store, self._metrics = store, metrics
         # A stored picture never changes, but its study may be deleted: the store is always asked first.
-        self._previews: Latest[bytes] = Latest(_PREVIEWS)
-        self._thumbnails: Latest[bytes] = Latest(_THUMBNAILS)
+        self._previews: Latest[bytes] = Latest(_PREVIEW_BYTES, len)
+        self._thumbnails: Latest[bytes] = Latest(_THUMBNAIL_BYTES, len)
         self._studies: Latest[Held] = Latest(_STUDIES)
         self._uploads: Latest[Held] = Latest(_UPLOADS)
         self._packed: Latest[bytes] = Latest(_PACKED)

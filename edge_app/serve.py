@@ -10,7 +10,7 @@ import uvicorn
 
 from edge_retrieve.edge_app.access.guard import Guard
 from edge_retrieve.edge_app.access_settings import is_own
-from edge_retrieve.edge_app.allocator import keep_memory_flat
+from edge_retrieve.edge_app.allocator import keep_memory_flat, trimming
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.dicom_node.figures import NodeFigures
 from edge_retrieve.edge_app.dicom_node.opening import open_node
@@ -61,7 +61,7 @@ def serve(
     figures = NodeFigures()
     node = open_node(workspace, settings, on_searchable=figures.searchable)
     keep_memory_flat()
-    with _listen(settings.host, settings.port) as listener, node or nullcontext():
+    with _listen(settings.host, settings.port) as listener, node or nullcontext(), trimming():
         drain = Drain()
         app = create_app(workspace, settings)
         app.state.drain = drain

@@ -18,12 +18,11 @@ from edge_retrieve.runtime.index.keys import ALL_PARTITIONS, PartitionKey
 from edge_retrieve.runtime.index.merger import Merger
 from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
 from edge_retrieve.runtime.index.switch_points import Form, load_switch_points
+from edge_retrieve.runtime.index.tail import Tail, overgrown
 from edge_retrieve.runtime.store import Store, Vectors, Watermark
 
 Progress = Callable[[int, int, str], None]
 
-_TAIL_ROWS = 1024
-_TAIL_SHARE = 8
 _TEMPORARY_LIFE_S = 3600.0
 
 
@@ -57,6 +56,7 @@ class Index:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[PartitionKey, Partition] = {}
+        self._tails: dict[PartitionKey, Tail] = {}
         # Who opens or extends a partition; none is held while files are built for one that is open.
         self._turns = {key: threading.Lock() for key in ALL_PARTITIONS}
         self._last_tombstone = 0
@@ -80,7 +80,7 @@ class Index:
                 if held is None or not _current(held, watermark):
                     held = self._catch_up(key, held, watermark)
                     self._open[key] = held
-        if _overgrown(held):
+        if overgrown(held):
             self._merger.ask(key)
         return held
 
@@ -101,10 +101,10 @@ class Index:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
             partition = self.partition(key.modality, key.region)
             grown = len(partition.tail.vectors.rows) or len(partition.gone)
-            if grown and (partition.base.form is not Form.GRAPH or _overgrown(partition)):
+            if grown and (partition.base.form is not Form.GRAPH or overgrown(partition)):
                 self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
             # Mapped from its file when next needed, rather than all of them held at once.
-            self._open.pop(key, None)
+            self._drop(key)
         if progress:
             progress(len(ALL_PARTITIONS), len(ALL_PARTITIONS), "index")
 
@@ -129,7 +129,7 @@ class Index:
                     where=str(self._store.index_folder),
                     remedy="Check the disk's space and the folder's permissions",
                 ) from error
-            self._open.pop(key, None)
+            self._drop(key)
         if progress:
             progress(len(ALL_PARTITIONS), len(ALL_PARTITIONS), "index")
 
@@ -150,6 +150,10 @@ class Index:
             states.append(PartitionState(key, state))
         return tuple(states)
 
+    def _drop(self, key: PartitionKey) -> None:
+        self._open.pop(key, None)
+        self._tails.pop(key, None)
+
     def _files(self, key: PartitionKey) -> PartitionFiles:
         return PartitionFiles(self._store.index_folder, key.name)
 
@@ -161,7 +165,7 @@ class Index:
             held = self._load(key, watermark)
             if held is not None:
                 held = self._extended(key, held)
-            if held is not None and not _overgrown(held):
+            if held is not None and not overgrown(held):
                 return held
             partition = self._build(key, watermark)
             self._save_quietly(key, partition)
@@ -176,7 +180,7 @@ class Index:
         since = self._store.growth(
             key.modality, key.region, after=seen, replaced=held.replaced, deleted=held.deleted
         )
-        tail = _joined(tail, since.vectors)
+        tail = self._appended(key, tail, since.vectors)
         gone = [np.fromiter(since.replaced, np.int64, len(since.replaced))]
         for rows in (held.base.vectors, tail) if since.deleted else ():
             gone.append(rows.owners[np.isin(rows.studies, list(since.deleted))])
@@ -189,13 +193,25 @@ class Index:
             gone=np.union1d(held.gone, np.concatenate(gone)),
         )
 
+    def _appended(self, key: PartitionKey, tail: Vectors, new: Vectors) -> Vectors:
+        """Return a partition's tail with new rows behind it, in the room that is kept for them."""
+        if not len(new.rows):
+            return tail
+        room = self._tails.get(key)
+        if room is None or not room.ends_with(tail):
+            # Of another view of the partition, whose readers keep it.
+            room = self._tails[key] = Tail(self._store.embedding_dim)
+            room.append(tail)
+        room.append(new)
+        return room.vectors
+
     def _merge(self, key: PartitionKey) -> None:
         """Take the rows that came since into the files, or take the files of another process that has."""
         watermark = self._store.watermark(key.modality)
         fresh = self._load(key, watermark)
         if fresh is not None:
             fresh = self._extended(key, fresh)
-        if fresh is None or _overgrown(fresh):
+        if fresh is None or overgrown(fresh):
             fresh = self._build(key, watermark)
             self._save_quietly(key, fresh)
         with self._turns[key]:
@@ -272,20 +288,6 @@ def _current(held: Partition, watermark: Watermark) -> bool:
     known = (held.last, held.replaced, held.deleted)
     there = (watermark.last, watermark.replaced, watermark.tombstones)
     return _fits(held, watermark) and all(mine >= its for mine, its in zip(known, there, strict=True))
-
-
-def _overgrown(held: Partition) -> bool:
-    """Whether so many rows came or went that the files should be written anew."""
-    rows, changed = len(held.base.vectors.rows), len(held.tail.vectors.rows) + len(held.gone)
-    return changed > max(_TAIL_ROWS, rows // _TAIL_SHARE) or (not rows and changed > 0)
-
-
-def _joined(first: Vectors, second: Vectors) -> Vectors:
-    return Vectors(
-        np.concatenate([first.owners, second.owners]),
-        np.concatenate([first.studies, second.studies]),
-        np.concatenate([first.rows, second.rows]),
-    )
 
 
 def _last(vectors: Vectors, watermark: Watermark) -> int:

@@ -11,6 +11,7 @@ from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import FileState, Index
 from edge_retrieve.runtime.index import index as index_module
+from edge_retrieve.runtime.index import tail as tail_module
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Store, writing
@@ -76,7 +77,7 @@ def test_a_query_is_answered_within_a_writers_transaction(filled, maker, held):
 
 
 def test_a_query_is_answered_while_rows_are_taken_into_the_files(filled, maker, held, monkeypatch):
-    monkeypatch.setattr(index_module, "_TAIL_ROWS", 4)
+    monkeypatch.setattr(tail_module, "_TAIL_ROWS", 4)
     index = Index(filled)
     assert len(index.partition(Modality.IMAGE, Region.CARINA)) == 40
     filled.add([maker.image(f"later-{n}") for n in range(20)], [])
@@ -96,7 +97,7 @@ def test_a_query_is_answered_while_rows_are_taken_into_the_files(filled, maker, 
 
 
 def test_another_process_that_merged_saves_the_work(filled, maker, monkeypatch):
-    monkeypatch.setattr(index_module, "_TAIL_ROWS", 4)
+    monkeypatch.setattr(tail_module, "_TAIL_ROWS", 4)
     index = Index(filled)
     index.partition(Modality.IMAGE, None)
     filled.add([maker.image(f"later-{n}") for n in range(20)], [])

@@ -10,7 +10,7 @@ from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import FileState, Index, PartitionKey, kernel
-from edge_retrieve.runtime.index import index as index_module
+from edge_retrieve.runtime.index import tail as tail_module
 from edge_retrieve.runtime.index.files import PartitionFiles
 from edge_retrieve.runtime.index.partition import SwitchPoints
 from edge_retrieve.runtime.index.switch_points import save_switch_points
@@ -186,7 +186,7 @@ def test_studies_that_came_later_are_found_at_once_by_an_open_index(filled, make
 
 
 def test_many_later_studies_are_taken_into_the_files(filled, maker, monkeypatch):
-    monkeypatch.setattr(index_module, "_TAIL_ROWS", 4)
+    monkeypatch.setattr(tail_module, "_TAIL_ROWS", 4)
     Index(filled).rebuild()
     filled.add([maker.image(f"later-{n}") for n in range(20)], [])
     assert answers(filled, maker, count=60) is FileState.CURRENT
