@@ -34,6 +34,8 @@ class Side:
         What it counts.
     expected : float
         The mean score of its rows: what counts for a study that has none.
+    crossed : bool
+        Whether what is asked is made of the other modality, if in part.
     """
 
     modality: Modality
@@ -41,6 +43,7 @@ class Side:
     vector: FloatArray
     share: float
     expected: float
+    crossed: bool
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,9 @@ class Place:
             if share <= 0 or not len(partition):
                 continue
             vector = _suspicious(index, probe, modality)
-            sides.append(Side(modality, partition, vector, share, partition.expected_score(vector)))
+            crossed = any(asked is not modality for asked in probe.asked_with)
+            expected = partition.expected_score(vector)
+            sides.append(Side(modality, partition, vector, share, expected, crossed))
         if not sides:
             return None
         expected = _fuse(sides, [side.expected for side in sides])
@@ -108,7 +113,7 @@ class Place:
         """Ask each partition for its best, those of unwanted studies passed over."""
         studies, bounds, exhausted = [], [], True
         for side in self.sides:
-            found, scores = side.partition.search(side.vector, wanted, unwanted)
+            found, scores = side.partition.search(side.vector, wanted, unwanted, thorough=side.crossed)
             studies.append(found)
             if len(found) < wanted:
                 bounds.append(side.expected)

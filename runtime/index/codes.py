@@ -15,36 +15,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edge_retrieve.runtime.index.cells import BLOCK, Cells, Reach, share_out, shares_of
+from edge_retrieve.runtime.index.probes import code_width, draw_probes, reach_width
 from edge_retrieve.runtime.index.quantiser import (
     ByteArray,
     FloatArray,
     IntArray,
+    SignedArray,
     by_bits,
     quantise,
     share_bits,
 )
 
-SignedArray = npt.NDArray[np.int8]
-
-BLOCK = 64
-"""Rows in a block of codes; the kernel's too."""
-
-LEAST_WIDTH = 3.0
-"""Fewest standard deviations of a row's error by which its score may be too low: 99.9 % if it is normal."""
-
 _SPREADS = 16  # levels of how much a code leaves of a row: four bits
-_SAMPLE = 4096  # rows from which directions, levels and errors are learnt
-_PROBES = 64  # queries on which the errors of near rows are measured: so many rows, so many random vectors
-_NEAR = 10  # rows nearest a probe
-_MISSED = 0.002  # share of near rows whose error may be larger than the width allows for
-# The arrays of a file of codes, in its order.
-_CODER_PARTS = (
-    *((name, "<f4") for name in ("mean", "rotation", "levels", "deviation", "residual", "spreads")),
-    ("slots", "<i4"),
+_SAMPLE = 2048  # rows from which directions, levels and errors are learnt
+_AT_ONCE = 4096  # rows coded together: as many as stay in a core's cache
+_LINE = 64  # bytes in a line of a processor's cache
+# The arrays of a file of codes, in its order: whose they are, their names and types.
+_PARTS = (
+    *(("coder", n, "<f4") for n in ("mean", "rotation", "levels", "deviation", "residual", "spreads")),
+    ("coder", "slots", "<i4"),
+    *(("cells", name, "<i4") for name in ("rows", "starts", "offsets")),
+    *(("reach", name, "<f4") for name in ("centres", "scatter", "shares")),
 )
 
 
@@ -70,7 +66,7 @@ class Coder:
         The directions that share four bits, lowest bits first; -1 for none. Alone a direction has all four,
         of two each has two, of four (or three) each has one. The last nibble is none's.
     grain : float
-        Step of the rows' copies in bytes: their largest distance from the mean, over 127.
+        Step of the rows' copies in bytes: their largest distance from their cells' centres, over 127.
     width : float
         Standard deviations of a row's error by which its score by its code may be too low.
     """
@@ -87,7 +83,7 @@ class Coder:
 
 
 def encode_rows(rows: FloatArray, nibbles: int | None = None) -> CodedRows:
-    """Learn a coder from rows and code them.
+    """Share rows out to cells, learn a coder of what they differ from their cells' centres, and code that.
 
     Parameters
     ----------
@@ -96,36 +92,94 @@ def encode_rows(rows: FloatArray, nibbles: int | None = None) -> CodedRows:
     nibbles : int, optional
         Length of a code in half bytes, even; by default half of D, which is two bits a dimension.
     """
-    dim = rows.shape[1]
-    coder = _learn(rows, nibbles or max(2, (dim // 2 + 1) // 2 * 2))
-    nibbles = len(coder.slots)
-    blocks = -(-len(rows) // BLOCK)
-    halves = np.zeros((nibbles, blocks * BLOCK), np.uint8)
-    left = np.zeros(len(rows), np.float32)
-    for start in range(0, len(rows), _SAMPLE):
-        turned = coder.rotation @ (rows[start : start + _SAMPLE] - coder.mean).T
-        end = start + turned.shape[1]
-        turned -= _code(coder, turned, halves[:, start:end])
-        left[start:end] = np.sqrt(np.square(turned, out=turned).sum(axis=0))
-    left /= max(float(np.sqrt(coder.residual.sum())), 1e-9)
-    coder = replace(coder, spreads=_spread_levels(left))
-    halves[-1, : len(rows)] = np.minimum(np.searchsorted(coder.spreads, left), _SPREADS - 1)
-    pairs = (halves[0::2] | (halves[1::2] << 4)).reshape(nibbles // 2, blocks, 2, BLOCK // 2)
-    blocked = np.ascontiguousarray(pairs.transpose(1, 0, 3, 2)).reshape(blocks, nibbles // 2, BLOCK)
-    return CodedRows(coder, blocked, to_bytes(coder, rows))
+    count, dim = rows.shape
+    every = slice(None, None, max(1, count // _SAMPLE))
+    mean = rows[every].mean(axis=0, dtype=np.float64).astype(np.float32)
+    cells = share_out(rows, mean)
+    apart = rows[cells.order]
+    centres = cells.take_apart(apart)
+    sample, own = apart[every], cells.numbers[every]
+    coder, known = _learn(sample, mean, nibbles or max(2, (dim // 2 + 1) // 2 * 2))
+    coder = replace(coder, grain=max(float(apart.max()), -float(apart.min()), 127e-9) / 127.0)
+    coded = _code_all(coder, apart)
+    share = coded.left / max(float(np.sqrt(coder.residual.sum())), 1e-9)
+    coder = replace(coder, spreads=_spread_levels(share))
+    coded.halves[-1] = np.minimum(np.searchsorted(coder.spreads, share), _SPREADS - 1)
+    turned = np.asarray((centres - mean) @ coder.rotation.T, dtype=np.float32)
+    reach = Reach(turned, np.square(coder.deviation), shares_of(cells, coded.lengths), 0.0)
+    probes = draw_probes(sample @ coder.rotation.T + turned[own])
+    width = code_width(probes, known.T + turned[own], share[every], coder.residual)
+    return CodedRows(
+        replace(coder, width=width),
+        cells,
+        replace(reach, width=reach_width(probes, own, reach)),
+        _in_blocks(coded.halves, cells),
+        coded.in_bytes,
+    )
 
 
-def _learn(rows: FloatArray, nibbles: int) -> Coder:
-    """Fit a coder to rows; its spreads are left to be measured."""
-    dim = rows.shape[1]
-    sample = rows[:: max(1, len(rows) // _SAMPLE)]
-    mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = sample - mean
-    variances, directions = np.linalg.eigh((centred.T @ centred / len(sample)).astype(np.float64))
+@dataclass(frozen=True)
+class _Coded:
+    """Rows, less their cells' centres, as a coder gives them.
+
+    Parameters
+    ----------
+    halves : uint8 array of shape [nibbles, n]
+        Codes, the last nibble still to be filled in.
+    in_bytes : int8 array of shape [n, D]
+    lengths : float32 array of shape [n]
+        Squares of the rows' lengths.
+    left : float32 array of shape [n]
+        Length of what codes leave of the rows.
+    """
+
+    halves: ByteArray
+    in_bytes: SignedArray
+    lengths: FloatArray
+    left: FloatArray
+
+
+def _code_all(coder: Coder, rows: FloatArray) -> _Coded:
+    count = len(rows)
+    halves = np.zeros((len(coder.slots), count), np.uint8)
+    in_bytes = np.empty(rows.shape, np.int8)
+    lengths, left = np.empty((2, count), np.float32)
+    for start in range(0, count, _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        turned = coder.rotation @ rows[part].T
+        np.square(turned).sum(axis=0, out=lengths[part])
+        turned -= _code(coder, turned, halves[:, part])
+        np.square(turned, out=turned).sum(axis=0, out=left[part])
+        steps = rows[part] * np.float32(1.0 / coder.grain)
+        in_bytes[part] = np.rint(steps, out=steps)
+    return _Coded(halves, in_bytes, lengths, np.sqrt(left, out=left))
+
+
+def _in_blocks(halves: ByteArray, cells: Cells) -> ByteArray:
+    """Lay nibbles, shape [nibbles, n], out as the kernel reads them, shape [blocks, nibbles / 2, 64]."""
+    pairs = np.zeros((len(halves) // 2, cells.rows.size), np.uint8)
+    pairs[:, cells.places] = halves[0::2] | (halves[1::2] << 4)
+    # Byte 2i of a block is its place i, byte 2i + 1 its place 32 + i.
+    split = pairs.reshape(len(pairs), -1, 2, BLOCK // 2)
+    return np.ascontiguousarray(split.transpose(1, 0, 3, 2)).reshape(-1, len(pairs), BLOCK)
+
+
+def _learn(sample: FloatArray, mean: FloatArray, nibbles: int) -> tuple[Coder, FloatArray]:
+    """Fit a coder, its spreads and its width left to be measured; return what its codes stand for, too.
+
+    Parameters
+    ----------
+    sample : float32 array of shape [m, D]
+        What some rows differ from their cells' centres.
+    mean : float32 array of shape [D]
+    nibbles : int
+    """
+    dim = sample.shape[1]
+    variances, directions = np.linalg.eigh((sample.T @ sample / len(sample)).astype(np.float64))
     rotation = np.ascontiguousarray(directions.T[::-1], dtype=np.float32)
     variances = np.maximum(variances[::-1], 0.0)
     slots = share_bits(variances, nibbles)
-    turned = rotation @ centred.T
+    turned = rotation @ sample.T
     levels = np.zeros((dim, 16), np.float32)
     residual = variances.astype(np.float32)
     known = np.zeros_like(turned)
@@ -138,10 +192,8 @@ def _learn(rows: FloatArray, nibbles: int) -> Coder:
             levels[direction] = sums / np.maximum(counts, 1)
             known[direction] = levels[direction, code]
             residual[direction] = float(np.mean((turned[direction] - known[direction]) ** 2))
-    grain = max(float(np.abs(rows - mean).max(initial=0.0)) / 127.0, 1e-9)
-    width = _width(turned, known, residual)
     spreads = np.zeros(_SPREADS, np.float32)
-    return Coder(mean, rotation, levels, deviation, residual, spreads, slots, grain, width)
+    return Coder(mean, rotation, levels, deviation, residual, spreads, slots, 0.0, 0.0), known
 
 
 def _code(coder: Coder, turned: FloatArray, halves: ByteArray) -> FloatArray:
@@ -166,44 +218,44 @@ def _spread_levels(left: FloatArray) -> FloatArray:
     return np.asarray(np.nextafter(levels, np.float32(np.inf)), dtype=np.float32)
 
 
-def to_bytes(coder: Coder, rows: FloatArray) -> SignedArray:
-    """Return the rows, less their mean, rounded to whole steps of the coder's grain; shape [n, D]."""
-    return np.asarray(np.rint((rows - coder.mean) / np.float32(coder.grain)), dtype=np.int8)
-
-
 @dataclass(frozen=True)
 class CodedRows:
-    """Rows as codes and as bytes.
+    """Rows as codes and as bytes, cell by cell.
 
     Parameters
     ----------
     coder : Coder
+    cells : Cells
+        Which row lies where.
+    reach : Reach
     codes : uint8 array of shape [blocks, nibbles / 2, 64]
     in_bytes : int8 array of shape [n, D]
+        Rows less their cells' centres, in the coder's grain; in the order of the cells, without gaps.
     """
 
     coder: Coder
+    cells: Cells
+    reach: Reach
     codes: ByteArray
     in_bytes: SignedArray
 
 
 def code_parts(coded: CodedRows) -> list[bytes]:
     """Return what a file of codes consists of; `map_codes` reads it."""
-    return [getattr(coded.coder, name).astype(kind).tobytes() for name, kind in _CODER_PARTS] + [
-        np.asarray([coded.coder.grain, coded.coder.width], "<f4").tobytes(),
-        coded.codes.tobytes(),
-        coded.in_bytes.tobytes(),
-    ]
+    coder, cells, reach = coded.coder, coded.cells, coded.reach
+    head = [np.asarray([len(coder.slots), len(cells.counts), len(cells.rows)], "<i4")]
+    head += [np.asarray(getattr(coded, room).__dict__[name], kind) for room, name, kind in _PARTS]
+    head.append(np.asarray([coder.grain, coder.width, reach.width], "<f4"))
+    parts = [array.tobytes() for array in head]
+    # Codes and bytes begin with a line of the cache: a row in bytes then takes two and not three.
+    parts.append(bytes(-sum(map(len, parts)) % _LINE))
+    return [*parts, coded.codes.tobytes(), coded.in_bytes.tobytes()]
 
 
-def map_codes(path: Path, count: int, dim: int) -> CodedRows:
+def map_codes(path: Path, dim: int) -> CodedRows:
     """Map a file of codes into memory; its length has been verified."""
     raw = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
-    # All but the codes, two nibbles a byte and 64 rows a block, is of known size.
-    blocks = -(-count // BLOCK)
-    fixed = 4 * (dim + dim * dim + 16 * dim + 2 * dim + _SPREADS + 2) + count * dim
-    # The rest is 16 bytes of slots a nibble, and half a byte a nibble for each place in a block.
-    nibbles = (len(raw) - fixed) // (16 + blocks * BLOCK // 2)
+    nibbles, number, blocks = raw[:12].view("<i4").tolist()
     shapes = {
         "mean": (dim,),
         "rotation": (dim, dim),
@@ -212,43 +264,26 @@ def map_codes(path: Path, count: int, dim: int) -> CodedRows:
         "residual": (dim,),
         "spreads": (_SPREADS,),
         "slots": (nibbles, 4),
+        "rows": (blocks, BLOCK),
+        "starts": (number + 1,),
+        "offsets": (number + 1,),
+        "centres": (number, dim),
+        "scatter": (dim,),
+        "shares": (number,),
     }
-    held = {}
-    start = 0
-    for name, kind in _CODER_PARTS:
+    held: dict[str, dict[str, Any]] = {"coder": {}, "cells": {}, "reach": {}}
+    start = 12
+    for room, name, kind in _PARTS:
         size = 4 * int(np.prod(shapes[name]))
-        held[name] = raw[start : start + size].view(kind).reshape(shapes[name])
+        held[room][name] = raw[start : start + size].view(kind).reshape(shapes[name])
         start += size
-    grain, width = raw[start : start + 8].view("<f4").tolist()
-    end = start + 8 + blocks * BLOCK * nibbles // 2
+    grain, width, reach_width = raw[start : start + 12].view("<f4").tolist()
+    start += 12 + -(start + 12) % _LINE
+    end = start + blocks * BLOCK * nibbles // 2
     return CodedRows(
-        Coder(**held, grain=grain, width=width),
-        raw[start + 8 : end].reshape(blocks, nibbles // 2, BLOCK),
-        raw[end:].view(np.int8).reshape(count, dim),
+        Coder(**held["coder"], grain=grain, width=width),
+        Cells(**held["cells"]),
+        Reach(**held["reach"], width=reach_width),
+        raw[start:end].reshape(blocks, nibbles // 2, BLOCK),
+        raw[end:].view(np.int8).reshape(-1, dim),
     )
-
-
-def _width(turned: FloatArray, known: FloatArray, residual: FloatArray) -> float:
-    """Measure by how many standard deviations codes underrate the rows nearest to a query.
-
-    Parameters
-    ----------
-    turned, known : float32 array of shape [D, n]
-        The rows in their directions, and what their codes stand for.
-    residual : float32 array of shape [D]
-    """
-    dim, count = turned.shape
-    places = np.arange(0, count, max(1, count // _PROBES))[:_PROBES]
-    own = turned[:, places].T
-    probes = np.concatenate([own, np.random.default_rng(0).normal(size=(_PROBES, dim))]).astype(np.float32)
-    scores = probes @ turned
-    # A probe's own row is underrated most, and needs it least: its score is far above the others'.
-    scores[np.arange(len(places)), places] = -np.inf
-    near = np.argpartition(scores, max(0, count - _NEAR), axis=1)[:, -_NEAR:]
-    exact = np.take_along_axis(scores, near, axis=1)
-    # A row is found where its score by its code, and the width, reach the worst of the nearest.
-    short = exact.min(axis=1, keepdims=True) - np.take_along_axis(probes @ known, near, axis=1)
-    lengths = np.sqrt(np.square(turned - known).sum(axis=0) / max(float(residual.sum()), 1e-12))
-    deviations = np.sqrt(np.square(probes) @ residual)[:, np.newaxis] * lengths[near]
-    ratios = (short / np.maximum(deviations, 1e-9))[np.isfinite(short)]
-    return max(LEAST_WIDTH, float(np.quantile(ratios, 1 - _MISSED))) if len(ratios) else LEAST_WIDTH

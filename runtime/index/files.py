@@ -24,7 +24,7 @@ from edge_retrieve.runtime.index.codes import code_parts, map_codes
 from edge_retrieve.runtime.index.partition import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Goes up with a change of what the files hold."""
 
 _ATTEMPTS = 2  # at reading files that another process may be exchanging
@@ -195,7 +195,7 @@ class PartitionFiles:
             rows=raw[16 * count :].view("<f4").reshape(count, dim),
         )
         if sidecar.codes is not None:
-            return Segment(vectors, codes=map_codes(self.folder / sidecar.codes.name, count, dim))
+            return Segment(vectors, codes=map_codes(self.folder / sidecar.codes.name, dim))
         if sidecar.graph is None:
             return Segment(vectors)
         graph = new_graph(dim)

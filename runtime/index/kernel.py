@@ -10,13 +10,15 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_retrieve.runtime.index.codes import BLOCK, CodedRows, Coder
-from edge_retrieve.runtime.index.quantiser import ByteArray, FloatArray
+from edge_retrieve.runtime.index.cells import BLOCK
+from edge_retrieve.runtime.index.codes import CodedRows, Coder
+from edge_retrieve.runtime.index.quantiser import FloatArray
 
 try:
     _scan: Any = importlib.import_module("edge_retrieve.runtime.index._scan")
@@ -77,26 +79,34 @@ class CodeScan:
 
     def __init__(self, coded: CodedRows, rows: FloatArray, studies: IntArray) -> None:
         assert _scan is not None, "ask available() first"
-        coder, codes = coded.coder, coded.codes
+        coder, codes, cells, reach = coded.coder, coded.codes, coded.cells, coded.reach
         self._width = coder.width
         self._search = _scan.search
         count, dim = rows.shape
         nibbles = len(coder.slots)
         assert max(dim, 2 * nibbles) <= MOST_DIM
-        assert codes.shape == (-(-count // BLOCK), nibbles // 2, BLOCK)
+        assert codes.shape == (len(cells.rows), nibbles // 2, BLOCK)
+        sharing = max(1, int((coder.slots >= 0).sum(axis=1).max()))
         # Kept: the scan is told where they lie.
         self._held = tuple(
             np.ascontiguousarray(array, dtype)
             for array, dtype in (
                 *((codes, np.uint8), (coder.mean, np.float32), (_to_bfloat16(coder.rotation.T), np.uint16)),
-                *((_levels_by_nibble(coder), np.float32), (coder.residual, np.float32)),
+                *((_levels_by_nibble(coder)[:sharing], np.float32), (coder.residual, np.float32)),
                 (coder.spreads, np.float32),
-                (np.where(coder.slots < 0, dim, coder.slots).T, np.int32),
+                (np.where(coder.slots < 0, dim, coder.slots).T[:sharing], np.int32),
+                *((cells.rows, np.int32), (cells.starts, np.int32), (cells.offsets, np.int32)),
+                *((_to_bfloat16(reach.centres.T), np.uint16), (reach.scatter, np.float32)),
+                (reach.shares, np.float32),
                 *((coded.in_bytes, np.int8), (rows, np.float32), (studies, np.int64)),
             )
         )
         addresses = tuple(array.ctypes.data for array in self._held)
-        self._partition = _scan.partition(addresses, count, coder.grain, dim, nibbles)
+        self._cells = cells
+        wider = reach.width / coder.width
+        self._partition = _scan.partition(
+            addresses, count, coder.grain, wider, dim, nibbles, sharing, len(cells.counts)
+        )
 
     def search(
         self,
@@ -105,6 +115,7 @@ class CodeScan:
         *,
         excluded: WordArray | None = None,
         width: float | None = None,
+        thorough: bool = False,
         lanes: Lanes = Lanes.WIDEST,
     ) -> Found:
         """Return the best rows for a query.
@@ -114,13 +125,17 @@ class CodeScan:
         query : float32 array of shape [D]
         count : int
         excluded : uint64 array of shape [blocks], optional
-            A bit a row, set for rows to pass over; see `pack_excluded`.
+            Rows to pass over; see `excluding`.
         width : float, optional
             Standard deviations of a row's error by which its score by its code may be too low; the coder's
-            if left out.
+            if left out. Cells are passed over by as many more or fewer.
+        thorough : bool
+            Pass over no cell.
         lanes : Lanes
         """
-        [found] = self.search_all(query, count, excluded=excluded, width=width, lanes=lanes)
+        [found] = self.search_all(
+            query, count, excluded=excluded, width=width, thorough=thorough, lanes=lanes
+        )
         return found
 
     def search_all(
@@ -130,41 +145,50 @@ class CodeScan:
         *,
         excluded: WordArray | None = None,
         width: float | None = None,
+        thorough: bool = False,
         lanes: Lanes = Lanes.WIDEST,
     ) -> list[Found]:
         """Answer several queries, shape [Q, D], in one call; see `search`."""
         width = self._width if width is None else width
-        answers = self._search(self._partition, _float32(queries), count, width, excluded, lanes.value, False)
+        queries = _float32(queries)
+        answers = self._search(self._partition, queries, count, width, thorough, excluded, lanes.value, False)
         return [
             Found(np.frombuffer(numbers, np.int64), np.frombuffer(scores, np.float32), scored)
             for numbers, scores, scored in answers
         ]
 
     def best_studies(
-        self, queries: FloatArray, count: int, excluded: WordArray | None = None
+        self, queries: FloatArray, count: int, excluded: WordArray | None = None, thorough: bool = False
     ) -> list[tuple[IntArray, FloatArray]]:
         """Return for each query, shape [Q, D] or [D], the studies of the best rows and the rows' scores.
 
         As `search_all`, with less around it: where caches are cold, that is a fifth of a search's time.
         """
+        queries = _float32(queries)
         answers = self._search(
-            self._partition, _float32(queries), count, self._width, excluded, Lanes.WIDEST.value, True
+            self._partition, queries, count, self._width, thorough, excluded, Lanes.WIDEST.value, True
         )
         return [
             (np.frombuffer(studies, np.int64), np.frombuffer(scores, np.float32))
             for studies, scores, _ in answers
         ]
 
+    def excluding(self, rows: IntArray) -> WordArray:
+        """Return rows to pass over as a scan takes them: a bit for each place, a word a block."""
+        mask = np.zeros(self._cells.rows.size, np.uint8)
+        mask[self._places[rows]] = 1
+        return np.packbits(mask, bitorder="little").view("<u8")
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.int32]:
+        """Where each row lies."""
+        places = np.empty(int(self._cells.counts.sum()), np.int32)
+        places[self._cells.order] = self._cells.places
+        return places
+
 
 def _float32(values: FloatArray) -> FloatArray:
     return values if values.dtype == np.float32 else values.astype(np.float32)
-
-
-def pack_excluded(mask: ByteArray) -> WordArray:
-    """Return a mask of rows to pass over, shape [n], as a scan takes it: a bit a row, a word a block."""
-    packed = np.zeros(-(-len(mask) // BLOCK) * 8, np.uint8)
-    packed[: -(-len(mask) // 8)] = np.packbits(mask, bitorder="little")
-    return packed.view("<u8")
 
 
 def _to_bfloat16(values: FloatArray) -> npt.NDArray[np.uint16]:

@@ -95,7 +95,7 @@ class Segment:
         return Form.CODES if self.scan is not None else Form.ROWS
 
     def top(
-        self, query: FloatArray, count: int, excluded: ByteArray | None = None
+        self, query: FloatArray, count: int, excluded: ByteArray | None = None, *, thorough: bool = False
     ) -> tuple[IntArray, FloatArray]:
         """Return the best rows and their scores, best first.
 
@@ -105,6 +105,8 @@ class Segment:
         count : int
         excluded : uint8 array of shape [n], optional
             Not zero for rows to pass over.
+        thorough : bool
+            As for `Partition.search`.
         """
         rows = self.vectors.rows
         passed_over = 0 if excluded is None else int(np.count_nonzero(excluded))
@@ -112,8 +114,8 @@ class Segment:
             numbers = self._walk(query, count + passed_over)
             scores = rows[numbers] @ query
         elif self.scan is not None:
-            words = None if excluded is None else kernel.pack_excluded(excluded)
-            found = self.scan.search(query, count, excluded=words)
+            words = None if excluded is None else self.scan.excluding(np.flatnonzero(excluded))
+            found = self.scan.search(query, count, excluded=words, thorough=thorough)
             return found.numbers, found.scores
         else:
             numbers, scores = np.arange(len(rows), dtype=np.int64), rows @ query
@@ -182,7 +184,7 @@ class Partition:
         return len(self.base.vectors.rows) + len(self.tail.vectors.rows) - self._count_gone
 
     def search(
-        self, query: FloatArray, count: int, exclude: Collection[int] = ()
+        self, query: FloatArray, count: int, exclude: Collection[int] = (), *, thorough: bool = False
     ) -> tuple[IntArray, FloatArray]:
         """Return the best studies for a query.
 
@@ -192,6 +194,9 @@ class Partition:
         count : int
         exclude : collection of int
             Numbers of studies to pass over: deleted ones, the patient's own, those a filter leaves out.
+        thorough : bool
+            Pass over no cell: for a query that is not of the rows' kind, as a text that asks images is not.
+            Such a one may ask in a direction in which a rare row alone lies far from its cell.
 
         Returns
         -------
@@ -201,7 +206,7 @@ class Partition:
             Exact inner products; of a study with several rows, the best.
         """
         if self._codes_alone is not None:
-            [found] = self._codes_alone.best_studies(query, count, self._words(exclude))
+            [found] = self._codes_alone.best_studies(query, count, self._words(exclude), thorough)
             return found
         unwanted = _numbers(exclude)
         studies, each_scores = [], []
@@ -214,7 +219,8 @@ class Partition:
             if gone is not None:
                 mask = gone if mask is None else mask | gone
             # A study may own several rows (two frontal images): ask for as many more.
-            numbers, found_scores = segment.top(query, count * self._rows_per_study, mask)
+            wanted = count * self._rows_per_study
+            numbers, found_scores = segment.top(query, wanted, mask, thorough=thorough)
             studies.append(segment.vectors.studies[numbers])
             each_scores.append(found_scores)
         if not studies:
@@ -228,15 +234,15 @@ class Partition:
         return all_studies[best], all_scores[best].astype(np.float32)
 
     def search_all(
-        self, queries: FloatArray, count: int, exclude: Collection[int] = ()
+        self, queries: FloatArray, count: int, exclude: Collection[int] = (), *, thorough: bool = False
     ) -> list[tuple[IntArray, FloatArray]]:
         """Answer several queries, an array of shape [Q, D], each as `search` does.
 
         Other threads run meanwhile: on several cores, share the queries out.
         """
         if self._codes_alone is None:
-            return [self.search(query, count, exclude) for query in queries]
-        return self._codes_alone.best_studies(queries, count, self._words(exclude))
+            return [self.search(query, count, exclude, thorough=thorough) for query in queries]
+        return self._codes_alone.best_studies(queries, count, self._words(exclude), thorough)
 
     def scores(self, query: FloatArray, studies: IntArray) -> FloatArray:
         """Return the exact score of given studies, NaN for those the partition has no row of."""
@@ -278,9 +284,9 @@ class Partition:
         return self.base.scan if simple else None
 
     def _words(self, exclude: Collection[int]) -> kernel.WordArray | None:
-        if not len(exclude):
+        if not len(exclude) or self._codes_alone is None:
             return None
-        return kernel.pack_excluded(self._by_study[0].mask(_numbers(exclude)))
+        return self._codes_alone.excluding(np.flatnonzero(self._by_study[0].mask(_numbers(exclude))))
 
     @cached_property
     def _by_study(self) -> tuple[ByStudy, ByStudy]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 ByteArray = npt.NDArray[np.uint8]
+SignedArray = npt.NDArray[np.int8]
 
 # Decision thresholds of the Lloyd-Max quantiser of a standard normal variable (Max 1960, table I).
 _THRESHOLDS = {

@@ -1,8 +1,9 @@
 /* Scans a partition's codes and decides by its float32 rows: the inner loop of runtime/index/codes.py.
  *
- * Codes lie in blocks of 64 rows. A block holds, for each pair of nibbles, 64 bytes: the low half of a byte is
- * the row's code in the pair's first nibble, the high half in its second. Byte 2i belongs to row i of the block,
- * byte 2i + 1 to row 32 + i: so even and odd bytes add up in 16-bit lanes and are stored without a shuffle.
+ * Rows lie cell by cell (cells.py), and a cell none of whose rows can be among the best is passed over. Codes lie
+ * in blocks of 64 rows. A block holds, for each pair of nibbles, 64 bytes: the low half of a byte is the row's code
+ * in the pair's first nibble, the high half in its second. Byte 2i belongs to row i of the block, byte 2i + 1 to
+ * row 32 + i: so even and odd bytes add up in 16-bit lanes and are stored without a shuffle.
  *
  * A query becomes one table of 16 bytes a nibble (Andre et al., "Cache locality is not enough",
  * VLDB 2015: tables so small that a shuffle of bytes looks them up). Rows whose sum may be that of one of the
@@ -13,25 +14,26 @@
 #include "scan_best.h"
 #include "scan_lanes.h"
 
-#define AHEAD 8     /* float32 rows fetched ahead */
-#define WAITING 192 /* rows of bytes fetched, then scored together */
-#define SEEDS 44    /* rows scored first, beyond twice those wanted */
+#define AHEAD 8   /* float32 rows fetched ahead */
+#define SEEDS 8   /* rows scored first by their bytes, beyond those wanted */
 
-/* What a search works on, of room for `blocks` blocks: sums [blocks][64], most [blocks], near [blocks][64]. */
+/* What a search works on. */
 typedef struct {
-    uint16_t *sums;
-    uint16_t *most; /* of a block's sums */
-    int32_t *near;  /* rows that may be among the best, and their scores by their bytes */
+    uint16_t *sums;     /* [blocks][64], of the largest cell */
+    int32_t *waiting;   /* [blocks][64], likewise: places found and fetched, scored when the next cell is summed up */
+    int size, cell;     /* how many wait, and whose they are */
+    int32_t *near;      /* [count]: rows that may be among the best, and their scores by their bytes */
     float *near_scores;
+    int64_t number;     /* how many are near */
 } Scratch;
 
 /* A query in 16 bits a dimension, such that its product with a row of bytes fits 32. */
 typedef struct {
     int16_t values[MOST_DIM];
-    float unit, constant; /* score = unit * product + constant */
+    float unit, margin; /* score = the centre's + unit * product, within half of the margin */
 } Rounded;
 
-INLINE void round_query(const Partition *p, const float *query, float constant, Rounded *rounded) {
+INLINE void round_query(const Partition *p, const float *query, float width, Rounded *rounded) {
     float most = 0, sum = 0;
     for (int i = 0; i < p->dim; i++) {
         float size = fabsf(query[i]);
@@ -42,7 +44,8 @@ INLINE void round_query(const Partition *p, const float *query, float constant, 
     if (!(step > 0)) step = 1;
     for (int i = 0; i < p->dim; i++) rounded->values[i] = (int16_t)rintf(query[i] / step);
     rounded->unit = step * p->grain;
-    rounded->constant = constant;
+    /* Rounding to bytes is uniform, and independent from one dimension to the next. Two scores are compared. */
+    rounded->margin = 2 * width * p->grain * sqrtf(dot(query, query, p->dim) / 12);
 }
 
 INLINE int32_t product(const int16_t *a, const int8_t *b, int dim) {
@@ -67,86 +70,126 @@ static uint16_t ranked(const uint16_t *sums, int64_t size, int64_t count) {
     return (uint16_t)(high << 8 | low);
 }
 
-INLINE void fetch(const void *row, int size) {
-    for (int byte = 0; byte < size; byte += 64) __builtin_prefetch((const char *)row + byte);
+INLINE void fetch(const void *row, int64_t size) {
+    for (int64_t byte = 0; byte < size; byte += 64) __builtin_prefetch((const char *)row + byte);
 }
 
-/* Score rows by their bytes. Kept near is what comes within `margin` of the best so far. */
-INLINE int64_t score_bytes(const Partition *p, const Rounded *query, const int32_t *waiting, int size,
-                           float margin, Best *best, Scratch *s, int64_t near) {
-    for (int i = 0; i < size; i++) {
-        const int8_t *bytes = p->bytes + (int64_t)waiting[i] * p->dim;
-        float score = query->unit * (float)product(query->values, bytes, p->dim) + query->constant;
-        if (best->held == best->room && score + margin < best->scores[0]) continue;
-        keep(best, waiting[i], score);
-        s->near[near] = waiting[i], s->near_scores[near++] = score;
-    }
-    return near;
+/* Into the second cache: many lines may be on their way there at once, and a processor's own prefetching ends where
+ * a page does. */
+INLINE void fetch_far(const void *from, int64_t size) {
+    for (int64_t byte = 0; byte < size; byte += 64) __builtin_prefetch((const char *)from + byte, 0, 2);
 }
 
-/* Score by their bytes the rows that have a sum from `from` up to and without `to`. */
-INLINE int64_t look(const Partition *p, const Rounded *query, const uint64_t *excluded, int from, int to,
-                    float margin, Best *best, Scratch *s, int64_t near, Above above) {
-    int32_t waiting[WAITING];
-    int size = 0;
-    int64_t blocks = (p->count + BLOCK - 1) / BLOCK;
-    for (int64_t block = 0; block < blocks; block++) {
-        if (s->most[block] < from) continue;
-        const uint16_t *sums = s->sums + block * BLOCK;
-        uint64_t mask = above(sums, (uint16_t)from);
-        if (to < 65536) mask &= ~above(sums, (uint16_t)to);
-        if (excluded) mask &= ~excluded[block];
-        if (block == blocks - 1 && p->count % BLOCK) mask &= ((uint64_t)1 << p->count % BLOCK) - 1;
+/* Find the rows of a cell whose sums are from `from` up to and without `to`. */
+INLINE void look(const Partition *p, const uint64_t *excluded, int cell, int from, int to, Scratch *s, Above above) {
+    int first = p->starts[cell], blocks = p->starts[cell + 1] - first;
+    int left = p->offsets[cell + 1] - p->offsets[cell];
+    const int8_t *bytes = p->bytes + (int64_t)p->offsets[cell] * p->dim;
+    s->size = 0, s->cell = cell;
+    for (int i = 0; i < blocks; i++, left -= BLOCK) {
+        uint64_t mask = above(s->sums + i * BLOCK, (uint16_t)from);
+        if (to < 65536) mask &= ~above(s->sums + i * BLOCK, (uint16_t)to);
+        if (excluded) mask &= ~excluded[first + i];
+        if (left < BLOCK) mask &= ((uint64_t)1 << left) - 1;
         for (; mask; mask &= mask - 1) {
-            int64_t row = block * BLOCK + __builtin_ctzll(mask);
-            fetch(p->bytes + row * p->dim, p->dim); /* they lie far apart: on their way while others are found */
-            waiting[size++] = (int32_t)row;
+            int place = i * BLOCK + __builtin_ctzll(mask);
+            fetch(bytes + (int64_t)place * p->dim, p->dim);
+            s->waiting[s->size++] = place;
         }
-        if (size > WAITING - BLOCK) near = score_bytes(p, query, waiting, size, margin, best, s, near), size = 0;
     }
-    return score_bytes(p, query, waiting, size, margin, best, s, near);
+}
+
+/* Score the rows that wait by their bytes. Near is what comes within the margin of the best so far. */
+INLINE void score(const Partition *p, const Rounded *query, const Reach *cells, Best *best, Scratch *s) {
+    const int8_t *bytes = p->bytes + (int64_t)p->offsets[s->cell] * p->dim;
+    const int32_t *numbers = p->numbers + (int64_t)p->starts[s->cell] * BLOCK;
+    for (int i = 0; i < s->size; i++) {
+        int32_t place = s->waiting[i];
+        float score = cells->centre[s->cell] +
+                      query->unit * (float)product(query->values, bytes + (int64_t)place * p->dim, p->dim);
+        if (best->held == best->room && score + query->margin < best->scores[0]) continue;
+        keep(best, numbers[place], score);
+        s->near[s->number] = numbers[place], s->near_scores[s->number++] = score;
+    }
+    s->size = 0;
+}
+
+/* The least sum with which a row of a cell may still score as much as the worst of the best. */
+INLINE int least_sum(const Best *best, const Tables *t, float centre, float margin) {
+    float least = best->held < best->room ? 0 : (best->scores[0] - margin / 2 - centre - t->bias) / t->step;
+    return least <= 0 ? 0 : least >= 65535 ? 65535 : (int)least;
+}
+
+INLINE void fetch_cell(const Partition *p, int cell) {
+    int64_t size = (int64_t)(BLOCK / 2) * p->nibbles;
+    fetch_far(p->codes + p->starts[cell] * size, (p->starts[cell + 1] - p->starts[cell]) * size);
+}
+
+INLINE void search_cell(const Partition *p, const Rounded *query, const Tables *t, const Reach *cells,
+                        const uint64_t *excluded, int cell, Best *best, Scratch *s, Sum sum, Above above) {
+    int first = p->starts[cell], blocks = p->starts[cell + 1] - first, seeds = best->room + SEEDS;
+    sum(p, t, p->codes + (int64_t)first * (BLOCK / 2) * p->nibbles, blocks, s->sums);
+    score(p, query, cells, best, s);
+    int least = least_sum(best, t, cells->centre[cell], query->margin);
+    if (best->held < best->room && p->offsets[cell + 1] - p->offsets[cell] > seeds) {
+        /* Nothing says yet what is worth looking at: the worst of the best by their codes will. */
+        for (int i = 0; excluded && i < blocks; i++)
+            for (uint64_t mask = excluded[first + i]; mask; mask &= mask - 1)
+                s->sums[i * BLOCK + __builtin_ctzll(mask)] = 0;
+        int from = ranked(s->sums, p->offsets[cell + 1] - p->offsets[cell], seeds);
+        look(p, excluded, cell, from, 65536, s, above);
+        score(p, query, cells, best, s);
+        least = least_sum(best, t, cells->centre[cell], query->margin);
+        if (least < from) look(p, excluded, cell, least, from, s, above);
+    } else
+        look(p, excluded, cell, least, 65536, s, above);
+    if (best->held < best->room) score(p, query, cells, best, s);
+}
+
+/* Floats as integers of the same order, whose largest is found in lanes. */
+INLINE int32_t in_order(float value) {
+    int32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits < 0 ? bits ^ 0x7fffffff : bits;
+}
+
+#define SEARCHED INT32_MIN
+
+INLINE int highest(const int32_t *most, int cells) {
+    int32_t top = SEARCHED;
+    for (int cell = 0; cell < cells; cell++) top = most[cell] > top ? most[cell] : top;
+    int cell = 0;
+    while (most[cell] != top) cell++;
+    return cell;
 }
 
 INLINE int search(const Partition *p, const float *query, const uint64_t *excluded, int wanted, float width,
-                  Scratch *s, int64_t *ids, float *scores, int64_t *scored, Sum sum, Above above) {
+                  int thorough, Scratch *s, int64_t *ids, float *scores, int64_t *scored, Sum sum, Above above) {
     Tables tables;
+    Reach cells;
     Rounded rounded;
-    int64_t blocks = (p->count + BLOCK - 1) / BLOCK, near = 0;
+    int32_t most[MOST_CELLS];
     Best best = {ids, scores, 0, wanted};
+    fetch_far(p->rotation, 2 * (int64_t)p->dim * p->dim);
+    fetch_far(p->centres, 2 * (int64_t)p->dim * p->cells);
     make_tables(p, query, width, &tables);
-    round_query(p, query, tables.constant, &rounded);
-    /* Rounding to bytes is uniform, and independent from one dimension to the next. Two scores are compared. */
-    float margin = 2 * width * p->grain * sqrtf(dot(query, query, p->dim) / 12);
-    sum(p, &tables, blocks, s->sums);
-    if (excluded)
-        for (int64_t block = 0; block < blocks; block++)
-            for (uint64_t mask = excluded[block]; mask; mask &= mask - 1)
-                s->sums[block * BLOCK + __builtin_ctzll(mask)] = 0;
-    for (int64_t row = p->count; row < blocks * BLOCK; row++) s->sums[row] = 0;
-    for (int64_t block = 0; block < blocks; block++) {
-        uint16_t largest = 0;
-        for (int i = 0; i < BLOCK; i++) {
-            uint16_t value = s->sums[block * BLOCK + i];
-            largest = value > largest ? value : largest;
-        }
-        s->most[block] = largest;
+    reach(p, query, &tables, width, &cells);
+    round_query(p, query, width, &rounded);
+    s->number = s->size = 0;
+    for (int cell = 0; cell < p->cells; cell++) most[cell] = in_order(cells.most[cell]);
+    int cell = highest(most, p->cells), next;
+    for (; most[cell] != SEARCHED; cell = next) {
+        if (!thorough && best.held == wanted && cells.most[cell] < best.scores[0] - rounded.margin / 2) break;
+        most[cell] = SEARCHED;
+        next = highest(most, p->cells);
+        fetch_cell(p, next);
+        search_cell(p, &rounded, &tables, &cells, excluded, cell, &best, s, sum, above);
     }
-    /* The worst of the best of some rows says what is worth looking at: the more rows, the less is. Blocks' maxima
-     * give a threshold that at least as many rows pass, with far fewer values to rank. */
-    int64_t seeds = 2 * (int64_t)wanted + SEEDS;
-    if (seeds > p->count) seeds = p->count;
-    int first = blocks >= 2 * seeds ? ranked(s->most, blocks, seeds) : ranked(s->sums, p->count, seeds);
-    near = look(p, &rounded, excluded, first, 65536, margin, &best, s, near, above);
-    /* What scores better than the worst kept has a sum of at least this. */
-    float least = best.held < wanted
-                      ? -1
-                      : (best.scores[0] - margin / 2 - tables.bias) / tables.step;
-    int second = least <= 0 ? 0 : least >= first ? first : (int)least;
-    if (second < first) near = look(p, &rounded, excluded, second, first, margin, &best, s, near, above);
-    /* Whatever is near is scored exactly, best of all by its bytes or not. */
-    float bound = best.held < wanted ? -INFINITY : best.scores[0] - margin;
+    score(p, &rounded, &cells, &best, s);
+    /* Whatever is near is scored by its float32 values, which decide, best of all by its bytes or not. */
+    float bound = best.held < wanted ? -INFINITY : best.scores[0] - rounded.margin;
     int64_t last = 0;
-    for (int64_t i = 0; i < near; i++) {
+    for (int64_t i = 0; i < s->number; i++) {
         if (s->near_scores[i] < bound) continue;
         if (last < AHEAD) fetch(p->rows + (int64_t)s->near[i] * p->dim, 4 * p->dim);
         s->near[last++] = s->near[i];
@@ -161,13 +204,14 @@ INLINE int search(const Partition *p, const float *query, const uint64_t *exclud
     return best.held;
 }
 
-typedef int (*Search)(const Partition *, const float *, const uint64_t *, int, float, Scratch *, int64_t *,
+typedef int (*Search)(const Partition *, const float *, const uint64_t *, int, float, int, Scratch *, int64_t *,
                       float *, int64_t *);
 
 #define SEARCH(name, target, sum, above)                                                                     \
     target static int name(const Partition *p, const float *query, const uint64_t *excluded, int wanted,     \
-                           float width, Scratch *s, int64_t *ids, float *scores, int64_t *scored) {          \
-        return search(p, query, excluded, wanted, width, s, ids, scores, scored, sum, above);                \
+                           float width, int thorough, Scratch *s, int64_t *ids, float *scores,               \
+                           int64_t *scored) {                                                                \
+        return search(p, query, excluded, wanted, width, thorough, s, ids, scores, scored, sum, above);      \
     }
 
 SEARCH(search_plain, , sum_plain, above_plain)
@@ -194,22 +238,28 @@ static Search search_for(int lanes) {
     return search_plain;
 }
 
-int64_t edge_retrieve_scratch(int64_t count) {
-    int64_t blocks = (count + BLOCK - 1) / BLOCK;
-    return blocks * (BLOCK * 10 + 64) + 256;
+/* Blocks of the largest cell. */
+static int64_t room_of(const Partition *p) {
+    int64_t most = 0;
+    for (int cell = 0; cell < p->cells; cell++) {
+        int64_t blocks = p->starts[cell + 1] - p->starts[cell];
+        most = blocks > most ? blocks : most;
+    }
+    return most;
 }
 
+int64_t edge_retrieve_scratch(const Partition *p) { return room_of(p) * BLOCK * 6 + p->count * 8; }
+
 void edge_retrieve_scan(const Partition *p, const float *queries, int number, const uint64_t *excluded, int wanted,
-                        float width, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
+                        float width, int thorough, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
                         int64_t *scored) {
-    int64_t room = (p->count + BLOCK - 1) / BLOCK * BLOCK;
     Scratch s;
     s.near = scratch;
-    s.near_scores = (float *)(s.near + room);
-    s.sums = (uint16_t *)(s.near_scores + room);
-    s.most = s.sums + room;
+    s.near_scores = (float *)(s.near + p->count);
+    s.waiting = (int32_t *)(s.near_scores + p->count);
+    s.sums = (uint16_t *)(s.waiting + room_of(p) * BLOCK);
     Search run = search_for(lanes);
     for (int i = 0; i < number; i++)
-        found[i] = run(p, queries + (int64_t)i * p->dim, excluded, wanted, width, &s, ids + (int64_t)i * wanted,
+        found[i] = run(p, queries + (int64_t)i * p->dim, excluded, wanted, width, thorough, &s, ids + (int64_t)i * wanted,
                        scores + (int64_t)i * wanted, scored + i);
 }

@@ -4,14 +4,15 @@
 
 #include "scan_partition.h"
 
-/* Bytes of scratch that a search of so many rows works on. */
-int64_t edge_retrieve_scratch(int64_t count);
+/* Bytes of scratch that a search works on. */
+int64_t edge_retrieve_scratch(const Partition *p);
 
 /* Answer `number` queries: fill ids and scores [number][wanted], best first, found [number] with how many there
  * are, and scored [number] with how many rows were scored exactly. `excluded` has a bit a row, a word a block.
- * lanes: 0 the best this processor has, 1 plain C, 2 AVX2, 3 AVX-512 without VBMI; what it lacks falls back. */
+ * thorough: look into every cell. lanes: 0 the best this processor has, 1 plain C, 2 AVX2, 3 AVX-512 without VBMI;
+ * what it lacks falls back. */
 void edge_retrieve_scan(const Partition *p, const float *queries, int number, const uint64_t *excluded, int wanted,
-                        float width, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
+                        float width, int thorough, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
                         int64_t *scored);
 
 #endif

@@ -12,11 +12,11 @@
 
 #define AHEAD_BYTES 4096 /* codes fetched ahead: a processor's own prefetching ends where a page does */
 
-typedef void (*Sum)(const Partition *, const Tables *, int64_t, uint16_t *);
+typedef void (*Sum)(const Partition *, const Tables *, const uint8_t *codes, int64_t blocks, uint16_t *sums);
 typedef uint64_t (*Above)(const uint16_t *, uint16_t);
 
-static void sum_plain(const Partition *p, const Tables *t, int64_t blocks, uint16_t *sums) {
-    const uint8_t *codes = p->codes;
+static void sum_plain(const Partition *p, const Tables *t, const uint8_t *codes, int64_t blocks,
+                      uint16_t *sums) {
     memset(sums, 0, (size_t)blocks * BLOCK * sizeof *sums);
     for (int64_t block = 0; block < blocks; block++, sums += BLOCK)
         for (int pair = 0; pair < p->nibbles / 2; pair++, codes += BLOCK)
@@ -32,12 +32,12 @@ static uint64_t above_plain(const uint16_t *sums, uint16_t value) {
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void sum_avx2(const Partition *p, const Tables *t, int64_t blocks,
-                                                     uint16_t *sums) {
+__attribute__((target("avx2"))) static void sum_avx2(const Partition *p, const Tables *t,
+                                                     const uint8_t *from, int64_t blocks, uint16_t *sums) {
     const __m256i low = _mm256_set1_epi8(15);
     const int64_t size = (int64_t)(BLOCK / 2) * p->nibbles;
     for (int64_t part = 0; part < 2 * blocks; part++) {
-        const uint8_t *codes = p->codes + part / 2 * size + 32 * (part % 2);
+        const uint8_t *codes = from + part / 2 * size + 32 * (part % 2);
         uint16_t *to = sums + part / 2 * BLOCK + 16 * (part % 2);
         __m256i all = _mm256_setzero_si256(), odd = _mm256_setzero_si256();
         for (int pair = 0; pair < p->nibbles / 2; pair++, codes += BLOCK) {
@@ -85,11 +85,11 @@ __attribute__((target("avx2"))) static uint64_t above_avx2(const uint16_t *sums,
 
 /* Two blocks at once share the tables' loads. */
 #define SUM_512(name, features, LOOKED_UP)                                                                   \
-    __attribute__((target(features))) static void name(const Partition *p, const Tables *t, int64_t blocks,  \
-                                                       uint16_t *sums) {                                     \
+    __attribute__((target(features))) static void name(const Partition *p, const Tables *t,                  \
+                                                       const uint8_t *codes, int64_t blocks, uint16_t *sums) { \
         const int64_t size = (int64_t)(BLOCK / 2) * p->nibbles;                                              \
         for (int64_t block = 0; block < blocks; block += 2, sums += 2 * BLOCK) {                             \
-            const uint8_t *here = p->codes + block * size;                                                   \
+            const uint8_t *here = codes + block * size;                                                      \
             const uint8_t *next = block + 1 < blocks ? here + size : here;                                   \
             __m512i all = _mm512_setzero_si512(), odd = all, all_next = all, odd_next = all;                 \
             for (int pair = 0; pair < p->nibbles / 2; pair++, here += BLOCK, next += BLOCK) {                \
@@ -124,9 +124,9 @@ __attribute__((target("avx512f,avx512bw"))) static uint64_t above_avx512(const u
            (uint64_t)_mm512_cmpge_epu16_mask(_mm512_loadu_si512(sums + 32), least) << 32;
 }
 #elif defined(__aarch64__)
-static void sum_neon(const Partition *p, const Tables *t, int64_t blocks, uint16_t *sums) {
+static void sum_neon(const Partition *p, const Tables *t, const uint8_t *codes, int64_t blocks,
+                     uint16_t *sums) {
     const uint8x16_t low = vdupq_n_u8(15);
-    const uint8_t *codes = p->codes;
     for (int64_t block = 0; block < blocks; block++, sums += BLOCK) {
         uint16x8_t all[4], odd[4];
         for (int part = 0; part < 4; part++) all[part] = odd[part] = vdupq_n_u16(0);

@@ -34,15 +34,16 @@ static void give_back(Room *room) {
 
 static void forget(PyObject *capsule) { free(PyCapsule_GetPointer(capsule, NAME)); }
 
-/* partition(addresses, count, grain, dim, nibbles): the arrays stay the caller's, who keeps them alive. */
+/* partition(addresses, count, grain, wider, dim, nibbles, sharing, cells): the arrays stay the caller's, who keeps them alive. */
 static PyObject *new_partition(PyObject *module, PyObject *args) {
-    unsigned long long at[10];
+    unsigned long long at[16];
     Partition *p = malloc(sizeof *p);
     long long count;
     (void)module;
     if (!p) return PyErr_NoMemory();
-    if (!PyArg_ParseTuple(args, "(KKKKKKKKKK)Lfii", &at[0], &at[1], &at[2], &at[3], &at[4], &at[5], &at[6], &at[7],
-                          &at[8], &at[9], &count, &p->grain, &p->dim, &p->nibbles)) {
+    if (!PyArg_ParseTuple(args, "(KKKKKKKKKKKKKKKK)Lffiiii", &at[0], &at[1], &at[2], &at[3], &at[4], &at[5], &at[6],
+                          &at[7], &at[8], &at[9], &at[10], &at[11], &at[12], &at[13], &at[14], &at[15], &count, &p->grain, &p->wider, &p->dim,
+                          &p->nibbles, &p->sharing, &p->cells)) {
         free(p);
         return NULL;
     }
@@ -53,11 +54,18 @@ static PyObject *new_partition(PyObject *module, PyObject *args) {
     p->residual = (const float *)(uintptr_t)at[4];
     p->spreads = (const float *)(uintptr_t)at[5];
     p->slots = (const int32_t *)(uintptr_t)at[6];
-    p->bytes = (const int8_t *)(uintptr_t)at[7];
-    p->rows = (const float *)(uintptr_t)at[8];
-    p->studies = (const int64_t *)(uintptr_t)at[9];
+    p->numbers = (const int32_t *)(uintptr_t)at[7];
+    p->starts = (const int32_t *)(uintptr_t)at[8];
+    p->offsets = (const int32_t *)(uintptr_t)at[9];
+    p->centres = (const uint16_t *)(uintptr_t)at[10];
+    p->scatter = (const float *)(uintptr_t)at[11];
+    p->shares = (const float *)(uintptr_t)at[12];
+    p->bytes = (const int8_t *)(uintptr_t)at[13];
+    p->rows = (const float *)(uintptr_t)at[14];
+    p->studies = (const int64_t *)(uintptr_t)at[15];
     p->count = count;
-    if (p->dim < 1 || p->dim > MOST_DIM || p->nibbles > MOST_NIBBLES || count < 0 || count > INT32_MAX) {
+    if (p->dim < 1 || p->dim > MOST_DIM || p->nibbles > MOST_NIBBLES || p->sharing > 4 || p->cells < 1 || p->cells > MOST_CELLS ||
+        count < 1 || count > INT32_MAX) {
         free(p);
         PyErr_SetString(PyExc_ValueError, "the partition is too large for the scan");
         return NULL;
@@ -73,29 +81,29 @@ static PyObject *answer(const int64_t *ids, const float *scores, int64_t found, 
                          (Py_ssize_t)(found * 4), (long long)scored);
 }
 
-/* search(partition, queries, wanted, width, excluded, lanes, studies): a list with an answer for each query, of rows
+/* search(partition, queries, wanted, width, thorough, excluded, lanes, studies): a list with an answer for each query, of rows
  * or of the studies whose they are. */
 static PyObject *search_all(PyObject *module, PyObject *const *args, Py_ssize_t given) {
     (void)module;
-    if (given != 7) {
-        PyErr_SetString(PyExc_TypeError, "search takes 7 arguments");
+    if (given != 8) {
+        PyErr_SetString(PyExc_TypeError, "search takes 8 arguments");
         return NULL;
     }
     const Partition *p = PyCapsule_GetPointer(args[0], NAME);
-    long wanted = PyLong_AsLong(args[2]), lanes = PyLong_AsLong(args[5]);
+    long wanted = PyLong_AsLong(args[2]), lanes = PyLong_AsLong(args[6]);
     double width = PyFloat_AsDouble(args[3]);
-    int of_studies = PyObject_IsTrue(args[6]);
+    int thorough = PyObject_IsTrue(args[4]), of_studies = PyObject_IsTrue(args[7]);
     if (!p || PyErr_Occurred()) return NULL;
     Py_buffer queries, mask = {0};
     if (PyObject_GetBuffer(args[1], &queries, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)) return NULL;
     PyObject *result = NULL;
-    int64_t blocks = (p->count + BLOCK - 1) / BLOCK, number = queries.len / (4 * (int64_t)p->dim);
+    int64_t blocks = p->starts[p->cells], number = queries.len / (4 * (int64_t)p->dim);
     if (!queries.format || strcmp(queries.format, "f") || number * 4 * p->dim != queries.len) {
         PyErr_SetString(PyExc_TypeError, "queries are float32, as long as the partition's rows");
         goto release_queries;
     }
-    if (args[4] != Py_None) {
-        if (PyObject_GetBuffer(args[4], &mask, PyBUF_SIMPLE)) goto release_queries;
+    if (args[5] != Py_None) {
+        if (PyObject_GetBuffer(args[5], &mask, PyBUF_SIMPLE)) goto release_queries;
         if (mask.len != blocks * 8) {
             PyErr_SetString(PyExc_ValueError, "excluded rows are a bit each, a word a block");
             goto release_mask;
@@ -103,7 +111,7 @@ static PyObject *search_all(PyObject *module, PyObject *const *args, Py_ssize_t 
     }
     if (wanted < 1) wanted = 1;
     if (wanted > p->count) wanted = (long)p->count;
-    int64_t scratch = edge_retrieve_scratch(p->count), each = 12 * (int64_t)wanted + 16;
+    int64_t scratch = edge_retrieve_scratch(p), each = 12 * (int64_t)wanted + 16;
     Room *room = take_room(scratch + number * each);
     if (!room) {
         PyErr_NoMemory();
@@ -113,7 +121,7 @@ static PyObject *search_all(PyObject *module, PyObject *const *args, Py_ssize_t 
     float *scores = (float *)(scored + number);
     void *rest = (char *)(room + 1) + number * each;
     Py_BEGIN_ALLOW_THREADS;
-    edge_retrieve_scan(p, queries.buf, (int)number, mask.buf, (int)wanted, (float)width, (int)lanes, rest, ids, scores,
+    edge_retrieve_scan(p, queries.buf, (int)number, mask.buf, (int)wanted, (float)width, thorough, (int)lanes, rest, ids, scores,
                        found, scored);
     for (int64_t i = 0; of_studies && i < number; i++)
         for (int64_t j = 0; j < found[i]; j++) ids[i * wanted + j] = p->studies[ids[i * wanted + j]];

@@ -10,30 +10,45 @@
 #define BLOCK 64
 #define MOST_DIM 1024
 #define MOST_NIBBLES 512 /* 256 pairs of at most 255: sums fit 16 bits */
+#define MOST_CELLS 512
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct {
-    const uint8_t *codes;     /* [blocks][nibbles / 2][64] */
+    const uint8_t *codes;     /* [blocks][nibbles / 2][64]: what rows differ from their cells' centres */
     const float *mean;        /* [dim] */
     const uint16_t *rotation; /* [dim][dim] in bfloat16, a column each direction */
-    const float *levels;      /* [4][16][nibbles]: what a nibble's code stands for in each of its directions */
+    const float *levels;      /* [sharing][16][nibbles]: what a nibble's code stands for in each of its directions */
     const float *residual;    /* [dim]: variance that the codes leave */
     const float *spreads;     /* [16]: a row's own share of that, as a length; the last nibble says which */
-    const int32_t *slots;     /* [4][nibbles]: directions in a nibble, `dim` for none */
-    const int8_t *bytes;      /* [count][dim]: the rows less their mean, in steps of `grain` */
+    const int32_t *slots;     /* [sharing][nibbles]: directions in a nibble, `dim` for none */
+    const int32_t *numbers;   /* [blocks][64]: the row at each place */
+    const int32_t *starts;    /* [cells + 1]: the block with which a cell begins */
+    const int32_t *offsets;   /* [cells + 1]: how many rows come before a cell's */
+    const uint16_t *centres;  /* [dim][cells] in bfloat16: a cell's mean less that of all rows, by direction */
+    const float *scatter;     /* [dim]: variance of rows around their cells' centres */
+    const float *shares;      /* [cells]: a cell's own share of that, as a length */
+    const int8_t *bytes;      /* [count][dim], cell by cell: rows less their cells' centres, in steps of `grain` */
     const float *rows;        /* [count][dim] */
     const int64_t *studies;   /* [count]: whose row it is */
     int64_t count;
     float grain;
+    float wider;              /* widths that a cell's rows may score above its centre, over those of codes */
     int32_t dim;
     int32_t nibbles;          /* even */
+    int32_t sharing;          /* directions that share a nibble at most: 1, 2 or 4 */
+    int32_t cells;
 } Partition;
 
 typedef struct {
     uint8_t tables[MOST_NIBBLES][16];
-    float bias, step; /* the most that a row may score is bias + step * sum */
-    float constant;   /* what the rows' mean scores */
+    float turned[MOST_DIM + 1]; /* the query by direction; the last is no direction's, and 0 */
+    float bias, step;           /* the most that a row may score is its cell's score and bias + step * sum */
 } Tables;
+
+/* What the cells' centres score, and the most that a row of each may. */
+typedef struct {
+    float centre[MOST_CELLS], most[MOST_CELLS];
+} Reach;
 
 /* The lanes are added up in double: rows that differ by 3e-7 are told apart. */
 INLINE float dot(const float *a, const float *b, int dim) {
@@ -56,15 +71,15 @@ INLINE float from_bfloat16(uint16_t half) {
 
 /* Loops run over directions and nibbles, never along a sum: so they become vectors without reordering one. */
 INLINE void make_tables(const Partition *p, const float *query, float width, Tables *t) {
-    float turned[MOST_DIM + 1], exact[16][MOST_NIBBLES], least[MOST_NIBBLES], most[MOST_NIBBLES];
+    float exact[16][MOST_NIBBLES], least[MOST_NIBBLES], most[MOST_NIBBLES], *turned = t->turned;
     int dim = p->dim, nibbles = p->nibbles;
     float variance = 0, widest = 0;
-    memset(turned, 0, ((size_t)dim + 1) * sizeof *turned); /* the last stays 0: no direction */
+    memset(turned, 0, ((size_t)dim + 1) * sizeof *turned);
     for (int i = 0; i < dim; i++)
         for (int d = 0; d < dim; d++)
             turned[d] += query[i] * from_bfloat16(p->rotation[(int64_t)i * dim + d]);
     for (int d = 0; d < dim; d++) variance += turned[d] * turned[d] * p->residual[d];
-    for (int slot = 0; slot < 4; slot++) {
+    for (int slot = 0; slot < p->sharing; slot++) {
         float asked[MOST_NIBBLES];
         for (int n = 0; n < nibbles; n++) asked[n] = turned[p->slots[slot * nibbles + n]];
         for (int code = 0; code < 16; code++) {
@@ -98,8 +113,7 @@ INLINE void make_tables(const Partition *p, const float *query, float width, Tab
         rounding = (float)nibbles * widest * widest / (12 * 254 * 254);
     }
     t->step = widest > 0 ? widest / 254 : 1;
-    t->constant = dot(p->mean, query, dim);
-    t->bias = t->constant;
+    t->bias = 0;
     for (int n = 0; n < nibbles; n++) t->bias += least[n];
     float steps = 1 / t->step;
     for (int n = 0; n < nibbles; n++) {
@@ -108,6 +122,18 @@ INLINE void make_tables(const Partition *p, const float *query, float width, Tab
         for (int code = 0; code < 16; code++)
             t->tables[n][code] = (uint8_t)(int32_t)((column[code] - least[n]) * steps + 0.5f);
     }
+}
+
+/* Rows score what their cell's centre does, and up to some widths of what rows scatter around it. */
+INLINE void reach(const Partition *p, const float *query, const Tables *t, float width, Reach *r) {
+    float along = 0, constant = dot(p->mean, query, p->dim);
+    for (int d = 0; d < p->dim; d++) along += t->turned[d] * t->turned[d] * p->scatter[d];
+    along = width * p->wider * sqrtf(along);
+    for (int c = 0; c < p->cells; c++) r->centre[c] = constant;
+    for (int d = 0; d < p->dim; d++)
+        for (int c = 0; c < p->cells; c++)
+            r->centre[c] += t->turned[d] * from_bfloat16(p->centres[(int64_t)d * p->cells + c]);
+    for (int c = 0; c < p->cells; c++) r->most[c] = r->centre[c] + along * p->shares[c];
 }
 
 #endif

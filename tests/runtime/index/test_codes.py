@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from edge_retrieve.runtime.index import kernel
-from edge_retrieve.runtime.index.codes import BLOCK, CodedRows, code_parts, encode_rows, map_codes
-from edge_retrieve.runtime.index.kernel import CodeScan, Lanes, pack_excluded
+from edge_retrieve.runtime.index.cells import BLOCK
+from edge_retrieve.runtime.index.codes import CodedRows, code_parts, encode_rows, map_codes
+from edge_retrieve.runtime.index.kernel import CodeScan, Lanes
 
 
 def unit(rows):
@@ -27,12 +28,18 @@ def steep(random, count, dim, centres=20):
 needs_kernel = pytest.mark.skipif(not kernel.available(), reason="the scan of codes was not compiled here")
 
 
+def centres_of(coded: CodedRows):
+    """Return the means of the cells' rows, shape [C, D]."""
+    return coded.coder.mean + coded.reach.centres @ coded.coder.rotation
+
+
 def values_of(coded: CodedRows, count: int):
     """Read codes back into rows by the documented layout, one at a time."""
     coder = coded.coder
     turned = np.zeros((count, len(coder.mean)))
-    for row in range(count):
-        block, place = divmod(row, BLOCK)
+    values = np.zeros_like(turned)
+    for where, row, cell in zip(coded.cells.places, coded.cells.order, coded.cells.numbers, strict=True):
+        block, place = divmod(int(where), BLOCK)
         byte = 2 * (place % 32) + place // 32
         for nibble, slots in enumerate(coder.slots):
             pair = int(coded.codes[block, nibble // 2, byte])
@@ -42,7 +49,8 @@ def values_of(coded: CodedRows, count: int):
             for position, direction in enumerate(used):
                 level = code >> (position * bits) & (2**bits - 1)
                 turned[row, direction] = coder.levels[direction, level]
-    return coder.mean + turned @ coder.rotation
+        values[row] = centres_of(coded)[cell] + turned[row] @ coder.rotation
+    return values
 
 
 @pytest.mark.parametrize("make", [flat, steep])
@@ -57,8 +65,8 @@ def test_codes_stand_for_their_rows_as_closely_as_they_say(make, dim):
     assert error <= 0.16 * rows.var(axis=0).sum() + 1e-6
     used = [slot for slot in coded.coder.slots.ravel().tolist() if slot >= 0]
     assert len(used) == len(set(used))
-    in_bytes = coded.coder.mean + coded.in_bytes * coded.coder.grain
-    np.testing.assert_allclose(in_bytes, rows, atol=coded.coder.grain * 0.51)
+    in_bytes = centres_of(coded)[coded.cells.numbers] + coded.in_bytes * coded.coder.grain
+    np.testing.assert_allclose(in_bytes, rows[coded.cells.order], atol=coded.coder.grain * 0.51)
 
 
 @pytest.mark.parametrize("make", [flat, steep])
@@ -68,8 +76,9 @@ def test_a_code_says_how_much_it_leaves_of_its_row_and_never_too_little(make):
     rows[::100] = flat(random, 7, 50)  # far from all others
     coded = encode_rows(rows)
     left = np.linalg.norm(rows - values_of(coded, len(rows)), axis=1) / np.sqrt(coded.coder.residual.sum())
-    places = np.arange(len(rows)) % BLOCK
-    levels = coded.codes[np.arange(len(rows)) // BLOCK, -1, 2 * (places % 32) + places // 32] >> 4
+    left = left[coded.cells.order]
+    blocks, places = np.divmod(coded.cells.places, BLOCK)
+    levels = coded.codes[blocks, -1, 2 * (places % 32) + places // 32] >> 4
     said = coded.coder.spreads[levels]
     assert (np.diff(coded.coder.spreads) > 0).all()
     assert (said >= left * (1 - 1e-4)).all()
@@ -83,11 +92,16 @@ def test_a_file_of_codes_is_read_as_it_was_written(tmp_path):
     rows = steep(np.random.default_rng(2), 333, 48)
     coded = encode_rows(rows)
     (tmp_path / "codes").write_bytes(b"".join(code_parts(coded)))
-    read = map_codes(tmp_path / "codes", 333, 48)
+    read = map_codes(tmp_path / "codes", 48)
     for name in ("mean", "rotation", "levels", "deviation", "residual", "spreads", "slots"):
         np.testing.assert_array_equal(getattr(read.coder, name), getattr(coded.coder, name))
     assert read.coder.width == pytest.approx(coded.coder.width, rel=1e-6)
     assert read.coder.grain == pytest.approx(coded.coder.grain, rel=1e-6)
+    for name in ("rows", "starts", "offsets"):
+        np.testing.assert_array_equal(getattr(read.cells, name), getattr(coded.cells, name))
+    for name in ("centres", "scatter", "shares"):
+        np.testing.assert_array_equal(getattr(read.reach, name), getattr(coded.reach, name))
+    assert read.reach.width == pytest.approx(coded.reach.width, rel=1e-6)
     np.testing.assert_array_equal(read.codes, coded.codes)
     np.testing.assert_array_equal(read.in_bytes, coded.in_bytes)
 
@@ -100,7 +114,7 @@ def test_all_lanes_find_the_same(make, count, dim):
     random = np.random.default_rng(3)
     rows = make(random, count, dim)
     scan = CodeScan(encode_rows(rows), rows, np.arange(len(rows)))
-    excluded = pack_excluded((random.random(count) < 0.3).astype(np.uint8))
+    excluded = scan.excluding(np.flatnonzero(random.random(count) < 0.3))
     for query in flat(random, 3, dim):
         for mask in (None, excluded):
             found = [scan.search(query, 10, excluded=mask, lanes=lanes) for lanes in Lanes]
@@ -135,7 +149,7 @@ def test_queries_in_one_call_are_answered_as_one_by_one():
     random = np.random.default_rng(7)
     rows, queries = steep(random, 3000, 48), flat(random, 17, 48)
     scan = CodeScan(encode_rows(rows), rows, np.arange(len(rows)))
-    excluded = pack_excluded((random.random(3000) < 0.5).astype(np.uint8))
+    excluded = scan.excluding(np.flatnonzero(random.random(3000) < 0.5))
     for mask in (None, excluded):
         together = scan.search_all(queries, 7, excluded=mask)
         assert len(together) == 17
@@ -153,3 +167,20 @@ def test_a_width_without_end_is_exact_search():
     for query in flat(random, 20, 16):
         found = scan.search(query, 50, width=1e6)
         assert found.numbers.tolist() == np.argsort(-(rows @ query), kind="stable")[:50].tolist()
+
+
+@needs_kernel
+def test_a_thorough_search_finds_the_one_row_that_lies_apart_in_a_direction_of_its_own():
+    random = np.random.default_rng(8)
+    rows = steep(random, 6000, 64)
+    # No row scatters much along the query, and one more than all others.
+    query = np.linalg.svd(rows - rows.mean(axis=0))[2][-1].astype(np.float32)
+    others = np.sort(rows @ query)
+    for odd in (17, 3000, 5999):
+        changed = rows.copy()
+        changed[odd] = unit((changed[odd] + 8 * (others[-1] - others[0]) * query)[np.newaxis])[0]
+        scan = CodeScan(encode_rows(changed), changed, np.arange(len(rows)))
+        found = scan.search(query, 10, thorough=True)
+        assert found.numbers[0] == odd
+        best = np.argsort(-(changed.astype(np.float64) @ query))[:10]
+        assert len(set(best.tolist()) & set(found.numbers.tolist())) >= 9
