@@ -9,6 +9,7 @@ from typing import cast
 from edge_retrieve.edge_app.access_settings import AccessSettings
 from edge_retrieve.edge_app.dicom_settings import DicomSettings
 from edge_retrieve.edge_app.llm_settings import LlmSettings
+from edge_retrieve.edge_app.pacs_settings import PacsSettings
 from edge_retrieve.edge_app.setting_rows import Setting, Value, row
 from edge_retrieve.runtime.backends import Backend
 from edge_retrieve.runtime.bundle import PrecisionChoice
@@ -17,7 +18,7 @@ from edge_retrieve.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class ServerSettings(LlmSettings, DicomSettings, AccessSettings):
+class ServerSettings(LlmSettings, PacsSettings, DicomSettings, AccessSettings):
     """The settings of one server, checked. Its fields are the table; `SETTINGS` lists them."""
 
     host: str = row(
@@ -98,6 +99,7 @@ class ServerSettings(LlmSettings, DicomSettings, AccessSettings):
         for setting in SETTINGS:
             setting.check(getattr(self, setting.name))
         self.check_dicom()
+        self.check_pacs()
         self.check_access()
         self.endpoint()
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
@@ -136,11 +138,12 @@ class ServerSettings(LlmSettings, DicomSettings, AccessSettings):
 
 SETTINGS: tuple[Setting, ...] = tuple(
     Setting(name=each.name, default=cast(Value, each.default), **each.metadata)
-    # Its own come first, then those of access, of the DICOM node, and of the language model.
+    # Its own come first, then those of access, of the DICOM node, of the PACS, and of the language model.
     for each in sorted(
         fields(ServerSettings),
         key=lambda each: (
             each.name in LlmSettings.__annotations__,
+            each.name in PacsSettings.__annotations__,
             each.name in DicomSettings.__annotations__,
             each.name in AccessSettings.__annotations__,
         ),

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 from fastapi import APIRouter, Request
@@ -37,7 +37,8 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: JobKind
+    # What else there is begins elsewhere: it needs more than a job's name.
+    kind: Literal[JobKind.INGEST, JobKind.REBUILD, JobKind.BACKUP]
     upload: str | None = Field(default=None, strict=True, max_length=LONGEST_NAME)
     report: str = Field(default="", strict=True, max_length=LONGEST_TEXT)
     path: str | None = Field(default=None, strict=True, min_length=1, max_length=_LONGEST_PATH)
@@ -49,31 +50,31 @@ def begin(wanted: JobRequest, use: Use) -> JobShape:
     """Begin a job."""
     _check(wanted)
     if wanted.kind is JobKind.BACKUP:
-        return _shape(use.jobs.begin(wanted.kind, back_up(use.workspace, wanted.name, use.folders)))
+        return job_shape(use.jobs.begin(wanted.kind, back_up(use.workspace, wanted.name, use.folders)))
     if wanted.kind is JobKind.REBUILD:
-        return _shape(use.jobs.begin(wanted.kind, rebuild_store(use.workspace)))
+        return job_shape(use.jobs.begin(wanted.kind, rebuild_store(use.workspace)))
     if wanted.path is not None:
-        return _shape(use.jobs.begin(wanted.kind, ingest_path(use.workspace, wanted.path, use.folders)))
+        return job_shape(use.jobs.begin(wanted.kind, ingest_path(use.workspace, wanted.path, use.folders)))
     work, discard = ingest_upload(use.workspace, use.uploads.get(str(wanted.upload)), wanted.report)
-    return _shape(use.jobs.begin(wanted.kind, work, discard=discard))
+    return job_shape(use.jobs.begin(wanted.kind, work, discard=discard))
 
 
 @router.get("/api/jobs")
 def jobs(use: Use) -> JobList:
     """Return all jobs, newest first."""
-    return JobList([_shape(job) for job in use.jobs.all()])
+    return JobList([job_shape(job) for job in use.jobs.all()])
 
 
 @router.get("/api/jobs/{job}")
 def job(job: str, use: Use) -> JobShape:
     """Return a job."""
-    return _shape(use.jobs.get(job))
+    return job_shape(use.jobs.get(job))
 
 
 @router.delete("/api/jobs/{job}")
 def cancel(job: str, use: Use) -> JobShape:
     """Have a job end; one that has ended stays as it is."""
-    return _shape(use.jobs.cancel(job))
+    return job_shape(use.jobs.cancel(job))
 
 
 @router.get("/api/jobs/{job}/events", response_class=StreamingResponse, responses=_EVENTS)
@@ -129,7 +130,8 @@ def _plain(value: object) -> object:
     return value.value
 
 
-def _shape(job: Job) -> JobShape:
+def job_shape(job: Job) -> JobShape:
+    """Return a job as the interface tells of it."""
     held = asdict(job)
     problem = None if job.problem is None else JobProblemShape(**held["problem"])
     return JobShape(**{**held, "kind": job.kind.value, "state": job.state.value, "problem": problem})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,29 +39,30 @@ from edge_retrieve.runtime.errors import MissingExtraError, QueryError
 
 _LONGEST_NAME = 64
 _NAME = {"type": "string", "minLength": 1, "maxLength": _LONGEST_NAME}
+RESULT_PROPERTIES: dict[str, Any] = {
+    "query": QUERY_SCHEMA,
+    "acceptance": {"anyOf": [{"type": "string", "maxLength": LONGEST_NAME}, {"type": "null"}]},
+    "accepted_by": {
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "name": _NAME,
+                    "organization": _NAME,
+                    "report": {"anyOf": [{"type": "string", "maxLength": LONGEST_REPORT}, {"type": "null"}]},
+                },
+                "required": ["name", "organization"],
+                "additionalProperties": False,
+            },
+            {"type": "null"},
+        ]
+    },
+}
+"""What a result is made of, as OpenAPI describes it; `read_wanted` reads it."""
+
 _SCHEMA: dict[str, Any] = {
     "type": "object",
-    "properties": {
-        "query": QUERY_SCHEMA,
-        "acceptance": {"anyOf": [{"type": "string", "maxLength": LONGEST_NAME}, {"type": "null"}]},
-        "accepted_by": {
-            "anyOf": [
-                {
-                    "type": "object",
-                    "properties": {
-                        "name": _NAME,
-                        "organization": _NAME,
-                        "report": {
-                            "anyOf": [{"type": "string", "maxLength": LONGEST_REPORT}, {"type": "null"}]
-                        },
-                    },
-                    "required": ["name", "organization"],
-                    "additionalProperties": False,
-                },
-                {"type": "null"},
-            ]
-        },
-    },
+    "properties": RESULT_PROPERTIES,
     "required": ["query"],
     "additionalProperties": False,
 }
@@ -81,8 +82,8 @@ router = APIRouter(tags=["results"])
 async def all_results(request: Request, use: Use) -> Response:
     """Return what a query found as all kinds of objects, in one archive."""
     document = await json_body(request)
-    wanted = _wanted(request, use, document)
-    outputs = await use.turns.run(lambda: _make(use, wanted, ()))
+    wanted = _read(request, use, document)
+    outputs = await use.turns.run(lambda: make_results(use, wanted, ()))
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for output in outputs:
@@ -94,14 +95,14 @@ async def all_results(request: Request, use: Use) -> Response:
 async def result(kind: OutputKind, request: Request, use: Use) -> Response:
     """Return what a query found as one object; preliminary and unverified unless a person accepts it."""
     document = await json_body(request)
-    wanted = _wanted(request, use, document)
-    (output,) = await use.turns.run(lambda: _make(use, wanted, (kind,)))
+    wanted = _read(request, use, document)
+    (output,) = await use.turns.run(lambda: make_results(use, wanted, (kind,)))
     return _attachment(output.data, output.media_type, output.file_name)
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """A checked request.
+class Wanted:
+    """A checked request for results.
 
     Parameters
     ----------
@@ -115,8 +116,24 @@ class _Wanted:
     acceptance: Acceptance | None
 
 
-def _wanted(request: Request, use: Services, document: object) -> _Wanted:
-    asked = check_names(document, {"query", "accepted_by", "acceptance"}, "request body")
+def _read(request: Request, use: Services, document: object) -> Wanted:
+    return read_wanted(request, use, check_names(document, set(RESULT_PROPERTIES), "request body"))
+
+
+def read_wanted(request: Request, use: Services, asked: Mapping[str, object]) -> Wanted:
+    """Check what a request wants made, its query and who accepts it.
+
+    Raises
+    ------
+    QueryError
+        Where it cannot be made.
+    ForbiddenError
+        Where a program would accept it.
+    NotFoundError
+        Where the accepted draft or the upload is not there.
+    ConflictError
+        Where the accepted draft belongs to another query.
+    """
     now = datetime.now()
     acceptance = _acceptance(asked.get("accepted_by"), now)
     if acceptance is not None and request.headers.get("authorization"):
@@ -133,7 +150,7 @@ def _wanted(request: Request, use: Services, document: object) -> _Wanted:
                 "a result is accepted once", where="acceptance, accepted_by", remedy="Leave one of them out"
             )
         acceptance = _kept_acceptance(use.acceptances.get(kept), ready)
-    return _Wanted(ready, now, acceptance)
+    return Wanted(ready, now, acceptance)
 
 
 def _kept_acceptance(kept: Accepted, ready: Ready) -> Acceptance:
@@ -157,7 +174,16 @@ def _acceptance(document: object, now: datetime) -> Acceptance | None:
     return acceptance_by(observer or "", organization or "", now, report, login)
 
 
-def _make(use: Services, wanted: _Wanted, kinds: Sequence[OutputKind]) -> tuple[Output, ...]:
+def make_results(use: Services, wanted: Wanted, kinds: Sequence[OutputKind]) -> tuple[Output, ...]:
+    """Search, and return what was found as objects of the kinds wanted; of all kinds where none is named.
+
+    Raises
+    ------
+    OutputError
+        Where one cannot be made of the query's image.
+    MissingExtraError
+        Where the extra that makes them is not installed.
+    """
     try:
         from edge_retrieve.edge_app.outputs.making import make_outputs
     except ModuleNotFoundError as error:

@@ -30,6 +30,7 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"
 @setting_options(
     *("host", "port", "root_path", "site", "no_login", "tls_cert", "tls_key", "tls_proxy"),
     *("dicom_port", "dicom_host", "ae_title", "dicom_callers", "dicom_folder"),
+    *("pacs_tls", "pacs_tls_certificate", "pacs_tls_key", "pacs_tls_authorities"),
     *MODEL_SETTINGS,
 )
 @click.option(
@@ -37,7 +38,7 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILED: "bold red"
     "systems",
     metavar="AET@HOST:PORT",
     multiple=True,
-    help="A DICOM system to call, step by step; may be repeated.",
+    help="A DICOM system to call, step by step; may be repeated, or several with commas between.",
 )
 @json_option
 def doctor(
@@ -58,7 +59,7 @@ def doctor(
         store=store_path,
         bundle=bundle_path,
         settings=ServerSettings.from_options(options),
-        systems=tuple(Pacs.parse(system) for system in systems),
+        systems=tuple(Pacs.parse(each.strip()) for system in systems for each in system.split(",")),
     )
     checks = []
     for check in examine(subject):

@@ -19,6 +19,7 @@ from edge_retrieve.edge_app.client.connection import (
     json_body,
     segment,
 )
+from edge_retrieve.edge_app.client.pacs import Pacs
 from edge_retrieve.edge_app.client.quarantine import Quarantine
 from edge_retrieve.edge_app.client.shaping import decoded, shaped
 from edge_retrieve.edge_app.shapes import (
@@ -67,6 +68,7 @@ class Client:
     ) -> None:
         self._connection = Connection(server, token, timeout_s, authorities)
         self.quarantine = Quarantine(self._connection)
+        self.pacs = Pacs(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

@@ -50,6 +50,23 @@ def read_ae_titles(text: str, where: str) -> frozenset[str]:
     return frozenset(check_ae_title(title, where) for title in text.split(",") if title.strip())
 
 
+def read_system(text: str, where: str) -> tuple[str, str, int]:
+    """Return AE title, host and port of ``AET@HOST:PORT``; an IPv6 address stands in brackets.
+
+    Raises
+    ------
+    ConfigError
+        Where it is not of that form.
+    """
+    called, at, address = text.rpartition("@")
+    host, colon, port = address.rpartition(":")
+    if not (called and at and host and colon and port.isdecimal()):
+        raise ConfigError(
+            f"'{text}' names no DICOM system", where=where, remedy="Write it as PACS@10.1.2.3:104"
+        )
+    return called, host.strip("[]"), int(port)
+
+
 @dataclass(frozen=True)
 class TlsFiles:
     """Certificates for TLS; all paths are PEM files.

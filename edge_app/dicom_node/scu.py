@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,42 @@ def send_files(
     DicomError
         Where the other system cannot be reached.
     """
+    return _send_all(peer, {path: path for path in files}, progress)
+
+
+def send_objects(
+    peer: Peer, objects: Mapping[str, bytes], progress: Callable[[int, int, str], None] | None = None
+) -> tuple[Sent, ...]:
+    """Send DICOM objects that are no files yet (C-STORE), over one association.
+
+    Parameters
+    ----------
+    peer : Peer
+    objects : mapping
+        Each a whole file (Part 10), by the name that the outcome calls it.
+    progress : callable, optional
+        As of `send_files`.
+
+    Raises
+    ------
+    DicomError
+        Where the other system cannot be reached.
+    """
+    return _send_all(peer, {Path(name): io.BytesIO(data) for name, data in objects.items()}, progress)
+
+
+def _send_all(
+    peer: Peer,
+    sources: Mapping[Path, Path | io.BytesIO],
+    progress: Callable[[int, int, str], None] | None,
+) -> tuple[Sent, ...]:
     outcomes: dict[Path, Sent] = {}
     objects: dict[Path, Dataset] = {}
     contexts: dict[tuple[str, str], PresentationContext] = {}
-    for path in files:
+    for path, source in sources.items():
         try:
-            dataset = pydicom.dcmread(path, defer_size=1 << 16)
+            # What is in memory already is read whole.
+            dataset = pydicom.dcmread(source, defer_size=1 << 16 if isinstance(source, Path) else None)
             key = (str(dataset.SOPClassUID), str(dataset.file_meta.TransferSyntaxUID))
             named = str(dataset.get("SOPInstanceUID", ""))
         except Exception:
@@ -148,7 +179,7 @@ def send_files(
                 if progress:
                     progress(done, len(objects), path.name)
                 outcomes[path] = _send(association, path, dataset)
-    return tuple(outcomes[path] for path in dict.fromkeys(files))
+    return tuple(outcomes[path] for path in sources)
 
 
 def _send(association: Association, path: Path, dataset: Dataset) -> Sent:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_retrieve.edge_app.dicom_node.peers import Peer, read_system
 from edge_retrieve.edge_app.doctor.check import Check, failed, failed_by, ok, sizes, warning
 from edge_retrieve.edge_app.settings import ServerSettings
-from edge_retrieve.runtime.errors import ConfigError, EdgeRetrieveError, MissingExtraError
+from edge_retrieve.runtime.errors import EdgeRetrieveError, MissingExtraError
 
 LONGEST_WAIT_S = (
     300  # a study is searchable seconds after it came; an hour's queue is a worker that stands still
@@ -41,13 +42,7 @@ class Pacs:
         ConfigError
             Where it is not of that form.
         """
-        called, at, address = text.partition("@")
-        host, colon, port = address.rpartition(":")
-        if not (called and at and host and colon and port.isdecimal()):
-            raise ConfigError(
-                f"'{text}' names no DICOM system", where="--pacs", remedy="Write it as PACS@10.1.2.3:104"
-            )
-        return cls(called, host.strip("[]"), int(port))
+        return cls(*read_system(text, "--pacs"))
 
 
 def association(pacs: Pacs, settings: ServerSettings) -> Check:
@@ -55,11 +50,11 @@ def association(pacs: Pacs, settings: ServerSettings) -> Check:
     name = f"PACS {pacs.called}"
     try:
         from edge_retrieve.edge_app.dicom_node.checking import check_association
-        from edge_retrieve.edge_app.dicom_node.peers import Peer
     except ModuleNotFoundError as error:
         return failed_by(name, MissingExtraError(f"'{error.name}' is not installed", remedy=_EXTRA))
     try:
-        found = check_association(Peer(pacs.host, pacs.port, pacs.called, settings.ae_title), _PATIENCE_S)
+        peer = Peer(pacs.host, pacs.port, pacs.called, settings.ae_title, settings.pacs_tls_files)
+        found = check_association(peer, _PATIENCE_S)
     except EdgeRetrieveError as error:
         return failed_by(name, error)
     told = [f"{step.step.value}: {step.what} ({step.ms:g} ms)." for step in found.steps]

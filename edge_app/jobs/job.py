@@ -12,6 +12,7 @@ class JobKind(str, Enum):
     INGEST = "ingest"
     REBUILD = "rebuild"
     BACKUP = "backup"
+    SEND = "send"
 
 
 class JobState(str, Enum):
