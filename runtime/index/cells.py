@@ -137,13 +137,13 @@ def share_out(rows: FloatArray, mean: FloatArray) -> Cells:
     sample = rows[:: max(1, len(rows) // max(_SAMPLE, 8 * number))] - mean
     directions = np.linalg.eigh(sample.T @ sample)[1][:, : -_DIRECTIONS - 1 : -1]
     leading = np.ascontiguousarray(directions, dtype=np.float32)
-    centres = _centres(sample @ leading, number)
+    centres = _centres(np.asarray(sample @ leading, dtype=np.float32), number)
     centres += mean @ leading  # in place of taking the mean from every row
     cells = np.empty(len(rows), np.int32)
     for start in range(0, len(rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         cells[part] = _nearest(rows[part] @ leading, centres)
-    counts = np.bincount(cells, minlength=len(centres))
+    counts = np.bincount(cells, minlength=len(centres)).astype(np.int32)
     return Cells.of(np.argsort(cells, kind="stable").astype(np.int32), counts[counts > 0])
 
 
@@ -154,7 +154,7 @@ def _centres(sample: FloatArray, count: int) -> FloatArray:
         members = (_nearest(sample, centres) == np.arange(len(centres))[:, np.newaxis]).astype(np.float32)
         counts = members.sum(axis=1, keepdims=True)
         np.divide(members @ sample, counts, out=centres, where=counts > 0)
-    return centres
+    return np.asarray(centres, dtype=np.float32)
 
 
 def _nearest(rows: FloatArray, centres: FloatArray) -> IntArray:

@@ -37,7 +37,8 @@ class Probes:
 
     def near(self, count: int) -> tuple[IntArray, FloatArray]:
         """Return the numbers of the nearest of the sample and their scores, shape [Q, count]."""
-        near = np.argpartition(self.scores, max(0, self.scores.shape[1] - count), axis=1)[:, -count:]
+        first = max(0, self.scores.shape[1] - count)
+        near = np.argpartition(self.scores, first, axis=1)[:, -count:].astype(np.int32)
         return near, np.take_along_axis(self.scores, near, axis=1)
 
 
