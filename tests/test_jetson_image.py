@@ -122,6 +122,9 @@ def test_the_command_is_one_the_application_has() -> None:
 def test_the_scan_of_codes_is_compiled_where_a_compiler_is_allowed() -> None:
     collecting = " ".join(i.rest for stage in stages() if named(stage) == "wheels" for i in stage)
     assert re.search(r"apt-get install .*\bgcc libc6-dev\b", collecting)
+    # The scan is a module of Python's: its C wants Python's headers.
+    assert "#include <Python.h>" in (ROOT / "runtime" / "index" / "scan_module.c").read_text()
+    assert re.search(r"apt-get install .*\bpython3-dev\b", collecting)
     # Without it the wheel would lack the scan and nobody would be told: the build must look.
     looking = r"zipfile --list /wheels/edge_retrieve-\S+ \| grep --quiet 'runtime/index/_scan"
     assert re.search(looking, collecting)
