@@ -115,7 +115,9 @@ class Query:
                 remedy="Leave them out, or combine by weight",
             )
         if not all(math.isfinite(weight) and weight > 0 for weight in self.weights):
-            raise QueryError("a weight is not above zero", remedy="Leave out a place that does not count")
+            raise QueryError(
+                "a weight is not above zero, or not finite", remedy="Leave out a place that does not count"
+            )
 
 
 def require_frontal(radiograph: Radiograph, where: str) -> None:

@@ -81,7 +81,7 @@ def quarantine(
     as_json: bool,
 ) -> None:
     """List the objects that could not be stored, each with its reason; try them again, or delete them."""
-    require_one(store_path, server)
+    require_one(store_path, server, token_file)
     wanted = _Wanted(released, release_all, discarded)
     if server is not None:
         with open_client(server, token_file) as client:

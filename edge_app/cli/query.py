@@ -51,7 +51,7 @@ def query(
     Without a region or a box, whole images and reports are compared. Cases of the query's own patient are set
     apart where the patient is known.
     """
-    require_one(store_path, server)
+    require_one(store_path, server, token_file)
     settings, asked = split_settings(options)
     question = query_from(image, **asked)
     if server is not None:

@@ -5,15 +5,35 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from edge_retrieve.edge_app.client import Client
 from edge_retrieve.runtime.errors import ConfigError
 
 
-def require_one(store_path: Path | None, server: str | None) -> None:
-    """Raise `click.UsageError` unless either a store or a server is named."""
+def require_one(store_path: Path | None, server: str | None, token_file: Path | None) -> None:
+    """Raise `click.UsageError` unless either a store or a server is named, a token with a server alone."""
     if (store_path is None) == (server is None):
         raise click.UsageError("Give either --store or --server.")
+    if token_file is not None and server is None:
+        raise click.UsageError("A token is for a server: give --token-file with --server.")
+
+
+def refuse_options(*names: str) -> None:
+    """Raise `click.UsageError` where an option is given that means nothing to a server.
+
+    What a server answers with is its operator's choice; an option that is passed over would mislead.
+
+    Parameters
+    ----------
+    names : str
+        Of the parameters of the running command.
+    """
+    context = click.get_current_context()
+    given = [name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        options = [each.opts[0] for each in context.command.params if each.name in given]
+        raise click.UsageError(f"{', '.join(options)}: the server decides this, not who asks it.")
 
 
 def open_client(server: str, token_file: Path | None) -> Client:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def delete(
         own = Site.of(store_path, site)
         chosen = chosen_studies(opened, own, studies, patients)
         if not yes:
-            click.confirm(f"Delete {len(chosen)} studies for good?", abort=True, err=True)
+            click.confirm(f"Delete {_counted(chosen)} for good?", abort=True, err=True)
         with audited(own, Action.DELETE, studies=chosen, required=True):
             kept = kept_files(opened, chosen)
             opened.delete(chosen)
@@ -151,7 +152,7 @@ def delete(
     if as_json:
         print_json({"deleted": chosen, "erased": erased})
     else:
-        answers().print(f"{len(chosen)} studies deleted.")
+        answers().print(f"{_counted(chosen)} deleted.")
     say("Backups taken before still hold them.")
     _fail_unless(erased or later)
 
@@ -231,6 +232,10 @@ def reencode(
         soft_wrap=True,
     )
     say("Start servers of this store again with that bundle.")
+
+
+def _counted(studies: Sequence[str]) -> str:
+    return "1 study" if len(studies) == 1 else f"{len(studies)} studies"
 
 
 def _erase(opened: Store) -> bool:

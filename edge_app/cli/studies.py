@@ -52,7 +52,7 @@ def studies(
     as_json: bool,
 ) -> None:
     """List the studies of a store, or of a server's, newest first."""
-    require_one(store_path, server)
+    require_one(store_path, server, token_file)
     first, last = (date_named(date) if date else "" for date in (date_from, date_to))
     if server is not None:
         with open_client(server, token_file) as client:

@@ -15,6 +15,7 @@ import { bindKeys } from "./keys.js";
 import { Picker } from "./picker.js";
 import { PRESETS, presetsOf } from "./presets.js";
 import { Priors } from "./priors.js";
+import { Quarantine } from "./quarantine.js";
 import { Query } from "./query.js";
 import { Reads } from "./reads.js";
 import { Results } from "./results.js";
@@ -33,12 +34,13 @@ const tabs = new Tabs($("tabs"));
 const results = new Results({ list: $("hits"), status: $("status"), more: $("more"), onOpen: openHit, onMore: () => search(true), feedback });
 const priors = new Priors({ list: $("priors"), count: $("priors-count"), status: $("priors-status"), onOpen: openPrior, onProblem });
 const picker = new Picker({ onToggle: (region) => query.toggle(region), onRemoveBox: (key) => query.removeBox(key), onHover });
-const query = new Query({ question, viewer: queryViewer, picker, onChange: changed, onChoose, onProblem });
+const query = new Query({ question, viewer: queryViewer, picker, onChange: changed, onChoose, onPicture: () => fillPresets(presetsOf(queryViewer.image)), onProblem });
 const comparison = new Comparison({ queryViewer, caseViewer, query: () => query, onProblem });
 const filters = new Filters({ question, onChange: () => query.changed() });
 const heat = new Heat({ onProblem });
 const sentences = new Sentences({ onAsk: showSentence });
 const explanation = new Explanation({ tabs, onOpen: openNeighbour, onPoint: (regions) => queryViewer.setCited(regions) });
+const quarantine = new Quarantine({ onProblem });
 const reads = new Reads({ onReveal: (result) => show(result), onProblem, onMode: () => forgetAnswer("Search again.") });
 const worklist = new Worklist({
   list: $("studies"), search: $("study-search"), count: $("study-count"), label: $("page-label"), back: $("page-back"), next: $("page-next"),
@@ -63,8 +65,12 @@ function forgetAnswer(text) {
   explanation.clear();
 }
 
-// The question is another one than was answered.
+// The question is another one than was answered, or is being answered: that answer would stand beside another image.
 function changed() {
+  if ($("hits").hasAttribute("aria-busy")) {
+    searching.abort();
+    results.say("The query has changed. Search again.");
+  }
   $("search").disabled = question.empty;
   $("add-box").disabled = !query.shown;
   results.setStale();
@@ -80,7 +86,6 @@ function choose(source, options) {
 
 function onChoose(source, shown, asAsked) {
   const isStudy = source.kind === "study";
-  fillPresets(presetsOf(queryViewer.image));
   worklist.setCurrent(isStudy ? source.id : null);
   priors.load(shown.patient, isStudy ? source.id : null);
   tabs.show("tab-cases");
@@ -269,7 +274,7 @@ function listen() {
 async function start() {
   setTool("mark");
   listen();
-  const around = Promise.all([describe(onProblem), worklist.load(0)]).then(([me]) => explanation.accepting.setReader(me), complain);
+  const around = Promise.all([describe(onProblem), worklist.load(0)]).then(([me]) => Promise.all([explanation.accepting.setReader(me), quarantine.setReader(me)]), complain);
   try {
     const [{ regions }, { findings }] = await Promise.all([api.regions(), api.findings()]);
     picker.fill(regions);

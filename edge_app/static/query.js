@@ -8,12 +8,13 @@ import { fillReport } from "./report.js";
 import { who } from "./words.js";
 
 export class Query {
-  // `onChange` is called when the question is another one; `onChoose` when the image is.
-  constructor({ question, viewer, picker, onChange, onChoose, onProblem }) {
-    Object.assign(this, { question, viewer, picker, onChange, onChoose, onProblem });
+  // `onChange` is called when the question is another one; `onChoose` when the image is; `onPicture` when all of it is there.
+  constructor({ question, viewer, picker, onChange, onChoose, onPicture, onProblem }) {
+    Object.assign(this, { question, viewer, picker, onChange, onChoose, onPicture, onProblem });
     this.shown = null; // what is known of the image: { width, height, boxes, … }
     this.searched = []; // where the model saw the searched regions, after a search
     this.held = null; // the drawn box that the arrow keys move
+    this.wanted = null; // stands for the latest choice: an earlier one that is slower is dropped
     viewer.addEventListener("pick", ({ detail }) => this.#pick(detail.key.replace(/^searched /, "")));
     viewer.addEventListener("draw", ({ detail }) => this.addBox(detail.box));
     viewer.addEventListener("edit", ({ detail }) => this.changeBox(detail.key, detail.box));
@@ -102,6 +103,7 @@ export class Query {
 
   async choose(source, { asAsked = false, known = null } = {}) {
     const { question } = this;
+    this.wanted = source;
     question.source = source;
     if (!asAsked) bringBackMarks(question);
     this.held = null;
@@ -116,9 +118,10 @@ export class Query {
       $("query-report").open = false;
       this.picker.setScores(shown.boxes);
       this.changed();
-      // An upload has its full size, some 20 MB: its picture comes first.
-      await this.viewer.load([() => image, ...(isStudy ? [] : [() => GreyImage.fromServer(source)])], shown);
       this.onChoose(source, shown, asAsked);
+      // An upload has its full size, some 20 MB: its picture comes first, and may be asked about.
+      await this.viewer.load([() => image, ...(isStudy ? [] : [() => GreyImage.fromServer(source)])], shown);
+      if (question.source === source) this.onPicture();
     } catch (error) {
       if (question.source !== source) return;
       this.forget();
@@ -134,11 +137,12 @@ export class Query {
   }
 
   async upload(file) {
+    this.wanted = file;
     try {
       const read = await api.encode(file);
-      await this.choose({ kind: "upload", id: read.upload }, { known: read });
+      if (this.wanted === file) await this.choose({ kind: "upload", id: read.upload }, { known: read });
     } catch (error) {
-      this.onProblem(error);
+      if (this.wanted === file) this.onProblem(error);
     }
   }
 }

@@ -13,6 +13,8 @@ from edge_retrieve.runtime.errors import ConfigError
 
 KEY_BYTES = 32
 
+_BRING_BACK = "Bring it back from where you keep it, or name its folder with --site"
+
 
 @dataclass(frozen=True)
 class SiteKey:
@@ -53,13 +55,15 @@ def read_key(path: Path) -> SiteKey:
         raise ConfigError(
             "the site's key is not here",
             where=str(path),
-            remedy="Bring it back from where you keep it, or name its folder with --site",
+            remedy=_BRING_BACK,
         ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not 64 hexadecimal digits"
-        raise ConfigError(f"the site's key cannot be read ({reason})", where=str(path)) from error
+        raise ConfigError(
+            f"the site's key cannot be read ({reason})", where=str(path), remedy=_BRING_BACK
+        ) from error
     if len(secret) != KEY_BYTES:
-        raise ConfigError("the site's key is not 64 hexadecimal digits", where=str(path))
+        raise ConfigError("the site's key is not 64 hexadecimal digits", where=str(path), remedy=_BRING_BACK)
     return SiteKey(secret)
 
 

@@ -64,8 +64,15 @@ def write_backup(store: Path, destination: Path, progress: Progress | None = Non
     Raises
     ------
     StoreError
-        Where the destination exists or cannot be written, its disk is full, or the database is damaged.
+        Where the destination exists, lies in the store's own folder or cannot be written, its disk is full,
+        or the database is damaged.
     """
+    if store.resolve() in destination.resolve().parents:
+        raise StoreError(
+            "a copy in the store's own folder would be lost with it",
+            where=str(destination),
+            remedy="Name a folder elsewhere, best on another disk",
+        )
     with _new_folder(destination) as folder:
         database = folder / opening.DATABASE_NAME
         with translated(str(store)), closing(opening.connect(store, 10.0)) as source:

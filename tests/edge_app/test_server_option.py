@@ -1,4 +1,4 @@
-"""query and studies, asked of a running server and of its store: the same answers."""
+"""query, explain and studies, asked of a running server and of its store: the same answers."""
 
 import json
 
@@ -54,12 +54,76 @@ def test_the_worklist_says_where_it_goes_on(run, served):
     assert "More: --offset 2" in run("studies", "--server", served.address, "--limit", 2).stdout
 
 
-@pytest.mark.parametrize("command", ["query", "studies"])
+EXPLAINED = [
+    ("--region", ZONE, "--counterfactual"),
+    ("--box", "8,0,16,8", "--counterfactual"),
+    ("--text", "nodule", "--region", f"{ZONE}=2", "--region", "left lung", "-k", 3, "--view", "unknown"),
+    (),
+]
+
+
+@pytest.mark.parametrize("asked", EXPLAINED)
+@pytest.mark.parametrize("of", ["file", "study"])
+def test_a_server_explains_as_its_store_does(run, served, toy, query_image, of, asked):
+    subject = query_image if of == "file" else served.workspace.store.studies(limit=1)[0].study
+    model = ("--bundle", toy.bundle.path, "--allow-unsigned")
+    local = run("explain", subject, "--store", served.workspace.store.path, *model, *asked, "--json")
+    remote = run("explain", subject, "--server", served.address, *asked, "--json")
+    assert printed(remote) == printed(local)
+    assert bool(printed(remote)["counterfactuals"]) == ("--counterfactual" in asked)
+    texts = [
+        run("explain", subject, *source, *asked).stdout
+        for source in (("--store", served.workspace.store.path, *model), ("--server", served.address))
+    ]
+    assert texts[0] == texts[1]
+    assert "PRELIMINARY" in texts[0]
+
+
+def test_the_page_of_a_server_is_that_of_its_store(run, served, toy, query_image, tmp_path):
+    model = ("--bundle", toy.bundle.path, "--allow-unsigned")
+    asked = ("explain", query_image, "--region", ZONE, "--html")
+    pages = []
+    for name, source in (
+        ("local", ("--store", served.workspace.store.path, *model)),
+        ("remote", ("--server", served.address)),
+    ):
+        done = run(*asked, tmp_path / name, *source)
+        assert done.exit_code == 0, done.output
+        pages.append((tmp_path / name).read_text())
+    assert pages[0] == pages[1]
+    assert pages[1].count("data:image/png") > 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--votes", "a.json"), ("--task", "diagnosis"), ("--llm", "http://127.0.0.1:9/v1"), ("--bundle", "b")],
+)
+def test_what_the_server_decides_cannot_be_asked_for(run, served, query_image, given):
+    done = run("explain", query_image, "--server", served.address, *given)
+    assert done.exit_code == 2
+    assert given[0] in done.stderr
+    assert "the server decides this" in done.stderr
+
+
+def test_what_the_server_does_not_hold_is_told(run, served):
+    done = run("explain", "nobody", "--server", served.address)
+    assert (done.exit_code, "Traceback" in done.output) == (1, False)
+    assert "nobody" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["query", "studies", "explain x"])
 def test_a_store_or_a_server_is_needed_not_both(run, served, command):
-    both = run(command, "--store", served.workspace.store.path, "--server", served.address)
-    for done in (run(command), both):
+    words = command.split()
+    both = run(*words, "--store", served.workspace.store.path, "--server", served.address)
+    for done in (run(*words), both):
         assert done.exit_code == 2
         assert "either --store or --server" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["query", "studies"])
+def test_a_token_is_for_a_server(run, store_path, tmp_path, command):
+    done = run(command, "--store", store_path, "--token-file", tmp_path / "token")
+    assert (done.exit_code, "--token-file with --server" in done.stderr) == (2, True)
 
 
 def test_errors_of_the_server_end_the_command_with_its_words(run, served, tmp_path):

@@ -1,6 +1,7 @@
 """Asking, and the cases that come: ranked, explained, paged, compared."""
 
 import re
+import shutil
 
 import pytest
 
@@ -70,6 +71,64 @@ def test_an_uploaded_image_is_asked_about(room, page, query_image):
     room.click_at(12, 4)
     room.search()
     assert page.locator("#hits .hit").count() == 6
+
+
+def held_back(page, address):
+    """Hold back the first request to an address; return a function that lets it go and awaits its answer."""
+    held = []
+
+    def hold(route):
+        if held:
+            route.fallback()
+        else:
+            held.append(route)
+
+    def let_go():
+        with page.expect_response(address):
+            held[0].continue_()
+        page.wait_for_timeout(100)  # what the page makes of it
+
+    page.route(address, hold)
+    return let_go
+
+
+def test_of_two_opened_files_the_later_one_is_shown_however_long_the_first_takes(page, query_image):
+    other = shutil.copy(query_image, query_image.with_name("later.png"))
+    let_go = held_back(page, "**/api/encode")
+    page.set_input_files("#file", str(query_image))
+    page.set_input_files("#file", str(other))
+    expect(page.locator("#query-title")).to_contain_text("later.png")
+    let_go()
+    expect(page.locator("#query-title")).to_contain_text("later.png")
+
+
+def test_a_study_chosen_while_a_file_is_read_stays(room, page, query_image):
+    let_go = held_back(page, "**/api/encode")
+    page.set_input_files("#file", str(query_image))
+    room.choose(1)
+    title = page.inner_text("#query-title")
+    let_go()
+    expect(page.locator("#query-title")).to_have_text(title)
+
+
+def test_an_answer_is_kept_when_the_full_size_of_an_opened_file_comes(room, page, query_image):
+    let_go = held_back(page, "**/api/uploads/*/pixels")
+    page.set_input_files("#file", str(query_image))
+    expect(page.locator("#status")).to_contain_text("Mark the suspicious region")
+    room.search()
+    let_go()
+    assert page.locator("#hits .hit").count() == 6
+
+
+def test_an_answer_to_an_earlier_question_is_not_shown(room, page):
+    room.choose()
+    held_back(page, "**/api/query")
+    page.click("#search")
+    room.pick("left lung")
+    expect(page.locator("#status")).to_have_text("The query has changed. Search again.")
+    expect(page.locator("#hits")).not_to_have_attribute("aria-busy", "true")
+    room.search()
+    assert page.locator("#hits .hit").count() > 0
 
 
 def test_words_alone_are_asked_with_enter(page):

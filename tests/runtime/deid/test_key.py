@@ -25,7 +25,7 @@ def test_two_keys_differ(tmp_path):
 def test_what_is_no_key_is_refused_by_name(tmp_path, text):
     path = tmp_path / "site.key"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=r"site\.key"):
+    with pytest.raises(ConfigError, match=r"site\.key.*Bring it back"):
         read_key(path)
 
 

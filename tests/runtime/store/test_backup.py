@@ -106,6 +106,14 @@ def test_another_folder_is_no_backup(tmp_path, content):
         restore_backup(tmp_path / "other", tmp_path / "again")
 
 
+def test_a_copy_in_the_stores_own_folder_is_refused(filled):
+    for place in (filled.path / "copy", filled.path / "index" / ".." / "copies" / "copy"):
+        with pytest.raises(StoreError, match="own folder"):
+            write_backup(filled.path, place)
+    assert not (filled.path / "copy").exists()
+    assert not (filled.path / "copies").exists()
+
+
 def test_a_backup_of_a_newer_version_is_refused(filled, tmp_path):
     write_backup(filled.path, tmp_path / "copy")
     path = tmp_path / "copy" / "backup.json"
