@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edge_retrieve.edge_app.latest import Latest
 from edge_retrieve.edge_app.metrics import Metrics, Stage
 from edge_retrieve.edge_app.pictures import Held
 from edge_retrieve.runtime.encoder import Encoder, ImageEncoding
-from edge_retrieve.runtime.preprocess.grey import GreyImage
-from edge_retrieve.runtime.preprocess.render import show
-from edge_retrieve.runtime.preprocess.types import FloatImage
+from edge_retrieve.runtime.stored_picture import displayed
 
 _KEPT = 8  # images; a feature map is some megabytes
 
@@ -42,9 +38,3 @@ class Encodings:
                 return self._encoder.encode_image(displayed(held.grey))
 
         return self._latest.get(held.name, encode)
-
-
-def displayed(grey: GreyImage) -> FloatImage:
-    """Return a stored picture as it is shown, float32 of shape [H, W], 0 to 1."""
-    shown = show(grey.values, grey.scale.windows[0])
-    return (shown / np.float32(255.0)).astype(np.float32)

@@ -7,7 +7,8 @@ import json
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge_retrieve.edge_app.pages import Notice, problem_page, wants_page
+from edge_retrieve.edge_app.notice import Notice
+from edge_retrieve.edge_app.pages import problem_page, wants_page
 
 _PROBLEM = "application/problem+json"
 _KEPT = ("retry-after", "www-authenticate", "allow")

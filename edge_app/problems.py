@@ -20,7 +20,8 @@ from edge_retrieve.edge_app.access.errors import (
     TooManyAttemptsError,
 )
 from edge_retrieve.edge_app.audit.errors import AuditError
-from edge_retrieve.edge_app.pages import Notice, problem_page, wants_page
+from edge_retrieve.edge_app.notice import Notice
+from edge_retrieve.edge_app.pages import problem_page, wants_page
 from edge_retrieve.edge_app.refusals import (
     ConflictError,
     HostError,
@@ -30,6 +31,7 @@ from edge_retrieve.edge_app.refusals import (
 )
 from edge_retrieve.runtime.errors import (
     EdgeRetrieveError,
+    GenerationError,
     MissingExtraError,
     OutputError,
     PixelError,
@@ -59,6 +61,7 @@ _STATUS: tuple[tuple[type[EdgeRetrieveError], HTTPStatus], ...] = (
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (TooManyAttemptsError, HTTPStatus.TOO_MANY_REQUESTS),
     (AuditError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (GenerationError, HTTPStatus.SERVICE_UNAVAILABLE),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (UnknownStudyError, HTTPStatus.NOT_FOUND),
     (ConflictError, HTTPStatus.CONFLICT),
@@ -106,6 +109,8 @@ def problem_of(error: EdgeRetrieveError) -> JSONResponse:
     headers = None
     if isinstance(error, TooManyAttemptsError):
         headers = {"retry-after": str(error.wait_s)}
+    elif isinstance(error, GenerationError):
+        headers = {"retry-after": "2"}
     elif isinstance(error, LoginRequiredError):
         headers = {"www-authenticate": "Bearer"}
     return problem(status, what=error.what, where=error.where, remedy=error.remedy, headers=headers)

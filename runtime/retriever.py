@@ -303,5 +303,5 @@ class Retriever:
         return {place: rows[part] for place, part in zip(places, wanted, strict=True)}
 
 
-def _vectors(encoding: ImageEncoding) -> _Vectors:
+def _vectors(encoding: ImageEncoding) -> dict[Region | None, FloatArray]:
     return {**dict(zip(REGIONS, encoding.regions, strict=True)), None: encoding.global_embedding}

@@ -10,6 +10,8 @@ from PIL import Image
 
 from edge_retrieve.runtime.anatomy import Box
 from edge_retrieve.runtime.hits import Hit
+from edge_retrieve.runtime.preprocess.grey import GreyImage
+from edge_retrieve.runtime.preprocess.render import show
 from edge_retrieve.runtime.preprocess.types import FloatImage
 
 
@@ -24,6 +26,12 @@ def read_preview(png: bytes) -> FloatImage:
     with Image.open(io.BytesIO(png)) as image:
         grey = np.asarray(image.convert("L"), dtype=np.float32)
     return np.asarray(grey / np.float32(255.0), dtype=np.float32)
+
+
+def displayed(grey: GreyImage) -> FloatImage:
+    """Return the display intensity of stored grey values through their own window, as `read_preview`."""
+    shown = show(grey.values, grey.scale.windows[0])
+    return np.asarray(shown / np.float32(255.0), dtype=np.float32)
 
 
 def scaled(box: Box, x: float, y: float) -> Box:

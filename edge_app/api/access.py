@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from edge_retrieve.edge_app.access.middleware import CSRF_COOKIE, SESSION_COOKIE, Passage, passage_of
 from edge_retrieve.edge_app.access.roles import Permission
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.pages import Notice, page
+from edge_retrieve.edge_app.notice import Notice
+from edge_retrieve.edge_app.pages import page
 from edge_retrieve.edge_app.wire import Json
 
 router = APIRouter(tags=["access"])

@@ -14,7 +14,6 @@ from edge_retrieve.edge_app.api.explain import gathered
 from edge_retrieve.edge_app.api.query import Ready, make_ready
 from edge_retrieve.edge_app.api.query_schema import QUERY_SCHEMA
 from edge_retrieve.edge_app.api.services import Services, Use
-from edge_retrieve.edge_app.encodings import displayed
 from edge_retrieve.edge_app.explaining import change_shape
 from edge_retrieve.edge_app.fields import check_names, choice, texts
 from edge_retrieve.edge_app.metrics import Stage
@@ -30,6 +29,7 @@ from edge_retrieve.runtime.explain.counterfactual import (
     each_change,
 )
 from edge_retrieve.runtime.explain.evidence import Evidence
+from edge_retrieve.runtime.stored_picture import displayed
 
 router = APIRouter(tags=["explanation"])
 

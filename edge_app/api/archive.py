@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.pages import DISCLAIMER
+from edge_retrieve.edge_app.notice import DISCLAIMER
 from edge_retrieve.edge_app.shapes import Archive, FindingList, Limits, ModelInUse, RegionList
 from edge_retrieve.edge_app.wire import region_name
 from edge_retrieve.runtime.anatomy import REGIONS

@@ -9,7 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse
 
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.pages import DISCLAIMER, Notice, page
+from edge_retrieve.edge_app.notice import DISCLAIMER, Notice
+from edge_retrieve.edge_app.pages import page
 
 ABOUT = (
     "Finds earlier chest X-ray cases with the same finding in the same anatomical region. "

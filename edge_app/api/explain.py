@@ -21,7 +21,7 @@ from edge_retrieve.edge_app.api.services import Services, Use
 from edge_retrieve.edge_app.draining import Drain
 from edge_retrieve.edge_app.explaining import draft_shape, evidence_shape
 from edge_retrieve.edge_app.metrics import Stage
-from edge_retrieve.edge_app.shapes import Explanation, KeptDraft, plain
+from edge_retrieve.edge_app.shapes import DraftError, DraftText, Explanation, KeptDraft, plain
 from edge_retrieve.runtime.errors import EdgeRetrieveError
 from edge_retrieve.runtime.explain.draft import Draft
 from edge_retrieve.runtime.explain.evidence import Evidence
@@ -134,12 +134,12 @@ async def _events(use: Services, ready: Ready, evidence: Evidence, drain: Drain 
             while not pieces.empty():
                 quiet, piece = 0.0, pieces.get()
                 if isinstance(piece, str):
-                    yield _event("text", {"text": piece})
+                    yield _event("text", DraftText(piece))
                 elif isinstance(piece, Draft):
                     yield _event("draft", _noted(use, ready, piece))
                     return
                 else:
-                    yield _event("error", {"detail": str(piece)})
+                    yield _event("error", DraftError(str(piece)))
                     return
             if quiet >= _QUIET_SECONDS:
                 quiet = 0.0
@@ -150,5 +150,5 @@ async def _events(use: Services, ready: Ready, evidence: Evidence, drain: Drain 
         stopped.set()  # whoever asked has gone, or has the draft
 
 
-def _event(name: str, document: KeptDraft | dict[str, str]) -> str:
+def _event(name: str, document: KeptDraft | DraftText | DraftError) -> str:
     return f"event: {name}\ndata: {json.dumps(plain(document))}\n\n"

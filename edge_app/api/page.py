@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from edge_retrieve.edge_app.api.services import Use
-from edge_retrieve.edge_app.pages import Notice, page
+from edge_retrieve.edge_app.notice import Notice
+from edge_retrieve.edge_app.pages import page
 
 router = APIRouter(include_in_schema=False)
 

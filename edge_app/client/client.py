@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ from edge_retrieve.edge_app.client.connection import (
     Parameters,
     RefusedError,
     form_body,
-    json_body,
     segment,
 )
+from edge_retrieve.edge_app.client.explaining import Explaining
 from edge_retrieve.edge_app.client.pacs import Pacs
 from edge_retrieve.edge_app.client.quarantine import Quarantine
 from edge_retrieve.edge_app.client.shaping import decoded, shaped
@@ -40,12 +40,10 @@ from edge_retrieve.edge_app.shapes import (
 )
 from edge_retrieve.runtime.errors import UnreadableFileError
 
-Shape = TypeVar("Shape")
-
 _LOOK_SECONDS = 0.2
 
 
-class Client:
+class Client(Explaining):
     """A client of one server; use it as a context manager.
 
     Every method may raise `UnreachableError`, where no server answers, and `RefusedError`, which says what
@@ -66,7 +64,7 @@ class Client:
     def __init__(
         self, server: str, *, token: str = "", timeout_s: float = 60.0, authorities: str = ""
     ) -> None:
-        self._connection = Connection(server, token, timeout_s, authorities)
+        super().__init__(Connection(server, token, timeout_s, authorities))
         self.quarantine = Quarantine(self._connection)
         self.pacs = Pacs(self._connection)
 
@@ -263,13 +261,6 @@ class Client:
         while (found := self.job(job)).ended is None:
             time.sleep(_LOOK_SECONDS)
         return found
-
-    def _get(self, kind: type[Shape], path: str, parameters: Parameters | None = None) -> Shape:
-        return shaped(kind, decoded(self._connection.ask("GET", path, parameters)))
-
-    def _post(self, kind: type[Shape], path: str, document: object) -> Shape:
-        body = None if document is None else json_body(document)
-        return shaped(kind, decoded(self._connection.ask("POST", path, body=body)))
 
 
 def _owner(of: str | UploadShape) -> str:

@@ -76,6 +76,20 @@ class Body:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Event:
+    """A server-sent event.
+
+    Parameters
+    ----------
+    name : str
+    data : str
+    """
+
+    name: str
+    data: str
+
+
 class Connection:
     """One connection to a server, kept open between requests; threads take turns.
 
@@ -147,25 +161,47 @@ class Connection:
         RefusedError
             Where the answer is a refusal or a failure.
         """
-        headers = dict(self._headers) | ({} if body is None else {"content-type": body.kind})
-        data = None if body is None else body.data
-        target = self._root + path + (f"?{written}" if (written := _written(parameters or {})) else "")
+        target = path + (f"?{written}" if (written := _written(parameters or {})) else "")
         with self._lock, self._reachable():
-            try:
-                self._open.request(method, target, body=data, headers=headers)
-                answer = self._open.getresponse()
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-                # A connection that was kept may have been closed meanwhile. Sent again only where that
-                # cannot do a thing twice.
-                self._open.close()
-                if method != "GET":
-                    raise
-                self._open.request(method, target, body=data, headers=headers)
-                answer = self._open.getresponse()
+            answer = self._send(method, target, body)
             reply = Reply({name.lower(): value for name, value in answer.getheaders()}, answer.read())
         if answer.status >= 400:
-            raise _problem(answer.status, reply)
+            raise _problem(answer.status, reply, self._root + path)
         return reply
+
+    def events(self, path: str, body: Body) -> Iterator[Event]:
+        """Send a request and yield the events of its answer as they come; closed early, the server is told.
+
+        Raises
+        ------
+        UnreachableError, RefusedError
+            As `ask`.
+        """
+        with self._lock, self._reachable():
+            answer = self._send("POST", path, body)
+            if answer.status >= 400:
+                reply = Reply({}, answer.read())
+                raise _problem(answer.status, reply, self._root + path)
+            try:
+                yield from _events(answer)
+            finally:
+                if not answer.isclosed():
+                    self._open.close()
+
+    def _send(self, method: str, target: str, body: Body | None) -> http.client.HTTPResponse:
+        headers = dict(self._headers) | ({} if body is None else {"content-type": body.kind})
+        data = None if body is None else body.data
+        try:
+            self._open.request(method, self._root + target, body=data, headers=headers)
+            return self._open.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            # A connection that was kept may have been closed meanwhile. Sent again only where that
+            # cannot do a thing twice.
+            self._open.close()
+            if method != "GET":
+                raise
+            self._open.request(method, self._root + target, body=data, headers=headers)
+            return self._open.getresponse()
 
     @contextmanager
     def _reachable(self) -> Iterator[None]:
@@ -212,10 +248,29 @@ def _written(parameters: Parameters) -> str:
     return urlencode(given, doseq=True)
 
 
-def _problem(status: int, reply: Reply) -> RefusedError:
+def _events(answer: http.client.HTTPResponse) -> Iterator[Event]:
+    """Yield the events of a stream (HTML, server-sent events); comments keep it open and say nothing."""
+    held: dict[str, str] = {}
+    while line := answer.readline():
+        name, _, value = line.decode("utf-8", "replace").rstrip("\r\n").partition(":")
+        if name:
+            held[name] = value.removeprefix(" ")
+        elif not value and "data" in held:
+            yield Event(held.get("event", "message"), held["data"])
+            held = {}
+
+
+def _problem(status: int, reply: Reply, path: str) -> RefusedError:
     kind = MisaskedError if status == HTTPStatus.UNPROCESSABLE_ENTITY else RefusedError
     try:
         told = json.loads(reply.body)
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED) and told["where"] == path:
+            return RefusedError(
+                status,
+                "the server does not know this request: it is of an earlier version",
+                where=path,
+                remedy="Bring the server to this version, or ask with the version that it has",
+            )
         return kind(
             status, str(told["what"]), where=str(told.get("where", "")), remedy=str(told.get("remedy", ""))
         )

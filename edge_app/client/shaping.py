@@ -50,10 +50,15 @@ def decoded(reply: Reply) -> object:
     ShapeError
         Where it is none.
     """
+    return parsed(reply.body)
+
+
+def parsed(text: str | bytes) -> object:
+    """Return the JSON of a text, or raise `ShapeError`."""
     try:
-        document: object = json.loads(reply.body)
+        document: object = json.loads(text)
     except ValueError as error:
-        raise _unreadable("answer") from error
+        raise unreadable("answer") from error
     return document
 
 
@@ -80,12 +85,12 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return float(value)
     if isinstance(kind, type) and isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    raise _unreadable(where)
+    raise unreadable(where)
 
 
 def _dataclass(kind: type, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
-        raise _unreadable(where)
+        raise unreadable(where)
     hints = _hints(kind)
     given = {each.name: json_name(each.name) for each in fields(kind) if json_name(each.name) in value}
     try:
@@ -93,7 +98,7 @@ def _dataclass(kind: type, value: Any, where: str) -> Any:
             **{field: _read(hints[field], value[name], f"{where}.{name}") for field, name in given.items()}
         )
     except TypeError as error:
-        raise _unreadable(where) from error
+        raise unreadable(where) from error
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -105,10 +110,11 @@ def _one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
                 return _read(kind, value, where)
             except ShapeError:
                 continue
-    raise _unreadable(where)
+    raise unreadable(where)
 
 
-def _unreadable(where: str) -> ShapeError:
+def unreadable(where: str) -> ShapeError:
+    """Return the error of an answer, or an entry of it, that is not of the form read here."""
     return ShapeError(
         "the server's answer is not of the form that is read here",
         where=where,

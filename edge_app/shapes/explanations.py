@@ -187,3 +187,17 @@ class Explanation:
     evidence: EvidenceShape
     draft: KeptDraft
     language_model: str | None
+
+
+@dataclass(frozen=True)
+class DraftText:
+    """A piece of what a language model writes, unchecked: the event `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class DraftError:
+    """Why there is no draft: the event `error`."""
+
+    detail: str

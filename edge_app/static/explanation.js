@@ -102,7 +102,7 @@ export class Explanation {
         if (this.writing !== writing) return;
         if (name === "text") this.draft.add(data.text);
         if (name === "draft") this.#show(data);
-        if (name === "error") this.draft.say(data.error, true);
+        if (name === "error") this.draft.say(data.detail, true);
       });
     } catch (error) {
       if (this.writing === writing) this.#fail(error, this.draft);

@@ -24,6 +24,7 @@ svg { width: 100%; height: auto; background: #000 } rect { fill: none; stroke: #
 figcaption { font-size: .85rem; overflow-wrap: anywhere } table { border-collapse: collapse }
 td, th { text-align: left; padding: .15rem .9rem .15rem 0; font-variant-numeric: tabular-nums }
 .quiet { color: #a9b4bf }
+footer { margin-top: 2rem; padding-top: .8rem; border-top: 1px solid #3a444e; color: #a9b4bf }
 """
 _SHOWN_CASES = 4
 
@@ -52,6 +53,7 @@ def explanation_html(
     own: Picture | None = None,
     pictures: Mapping[str, Picture] | None = None,
     changes: Sequence[Change] = (),
+    foot: Sequence[str] = (),
 ) -> str:
     """Return the page.
 
@@ -67,6 +69,8 @@ def explanation_html(
         Of the cases, by study.
     changes : sequence of Change
         Counterfactuals.
+    foot : sequence of str
+        What stands below: what it is not, and which model and archive answered.
     """
     body = [
         f"<h1>{escape(title)}</h1>",
@@ -77,6 +81,8 @@ def explanation_html(
         lines = "<br>".join(escape(line) for line in changes_text(tuple(changes)).splitlines())
         body.append(f"<h2>If a region looked otherwise</h2><p>{lines}</p>")
     body.append(f'<p class="quiet">{escape(trust(evidence))}</p>')
+    if foot:
+        body.append(f"<footer>{'<br>'.join(map(escape, foot))}</footer>")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_retrieve.edge_app.cli import main
+from edge_retrieve.edge_app.notice import DISCLAIMER
 from edge_retrieve.runtime.explain.draft import PRELIMINARY
 from edge_retrieve.runtime.explain.vote_curves import SHIPPED
 
@@ -73,6 +74,8 @@ def test_the_page_shows_pictures_with_boxes_and_needs_nothing_else(explain, quer
     assert text.count("data:image/png;base64,") >= 2
     assert "<rect" in text
     assert "blanked" in text
+    for sentence in (DISCLAIMER, "Model toy 1", "Archive "):
+        assert sentence in text
     assert "http" not in text.replace("<!doctype html>", "")
 
 
@@ -90,13 +93,18 @@ def test_wrong_use_is_told(explain, arguments, says):
     assert "Traceback" not in result.output
 
 
-def test_a_study_cannot_be_altered(explain, run, toy, store_path):
-    listed = run("query", "--text", "nodule", "--store", store_path, "--json", "--bundle", toy.bundle.path,
-                 "--allow-unsigned")  # fmt: skip
-    study = json.loads(listed.stdout)["hits"][0]["study"]
-    result = explain(study, "--counterfactual")
-    assert result.exit_code in (1, 2)
-    assert "Give its image file" in result.stderr
+def test_a_study_is_altered_as_its_file_is(explain, archive, workspace):
+    """The toy's pictures are stored whole; of the file, the study that holds it is set apart."""
+    asked = ("--region", ZONE, "--counterfactual", "--json")
+    by_file = json.loads(explain(archive / "case0.png", *asked).stdout)
+    others = {each["study"] for each in by_file["evidence"]["places"][0]["neighbours"]}
+    (study,) = {each.study for each in workspace.store.studies(limit=10)} - others
+    told = json.loads(explain(study, *asked).stdout)
+    assert told["counterfactuals"] == by_file["counterfactuals"]
+    blank, mirrored = told["counterfactuals"]
+    assert (blank["alteration"], mirrored["alteration"]) == ("blanked", "mirrored")
+    assert blank["finding"] == "nodule"
+    assert blank["place"]["neighbours"] != told["evidence"]["places"][0]["neighbours"]
 
 
 def test_a_page_that_cannot_be_written_is_told(explain, query_image, tmp_path):

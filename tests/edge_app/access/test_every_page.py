@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from edge_retrieve.edge_app.api import create_app
 from edge_retrieve.edge_app.api.routers import addresses
-from edge_retrieve.edge_app.pages import DISCLAIMER, STATIC, Notice
+from edge_retrieve.edge_app.notice import DISCLAIMER, Notice
+from edge_retrieve.edge_app.pages import STATIC
 from edge_retrieve.edge_app.settings import ServerSettings
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

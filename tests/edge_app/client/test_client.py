@@ -70,6 +70,105 @@ def test_feedback_and_reads(asking):
     assert asking.reads().reads[0] == ended
 
 
+def test_evidence_and_drafts_come_as_shapes(asking, query_image):
+    query = {"upload": asking.encode(query_image).upload, "regions": [ZONE]}
+    told = asking.explain(query)
+    (place,) = told.evidence.places
+    assert (place.region, place.votes[0].finding) == (ZONE, "nodule")
+    assert set(place.votes[0].for_) <= {each.study for each in place.neighbours}
+    assert [hit.study for hit in told.evidence.result.hits] == [each.study for each in place.neighbours]
+    heard = []
+    drafted = asking.draft(query, on_text=heard.append)
+    assert (drafted.text, heard) == (told.draft.text, [])  # no language model: the template's, at once
+    assert drafted.query_id == told.draft.query_id != drafted.draft
+    asked = {"name": "Reader^Rita", "organization": "General Hospital"}
+    kept = asking.accept(drafted.draft, "Nothing seen.", **asked)
+    assert (kept.report, kept.drafted, kept.edited) == ("Nothing seen.", drafted.text.strip(), True)
+    assert asking.accepted().accepted == [kept]
+    with pytest.raises(RefusedError, match="the draft is no longer kept"):
+        asking.accept("made up", "Nothing seen.", **asked)
+
+
+def test_altered_images_are_asked_about(asking, names):
+    query = {"study": names[0], "regions": [ZONE]}
+    both = asking.alterations(query).changes
+    assert [change.alteration for change in both] == ["blanked", "mirrored"]
+    assert asking.alterations(query, regions=[ZONE], alterations=["mirrored"]).changes == [both[1]]
+    assert {each.study for each in both[0].place.neighbours} >= set(both[0].come)
+
+
+class Streaming(BaseHTTPRequestHandler):
+    """A server whose language model writes in pieces; what it says last is as the address asks for."""
+
+    last = b""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for piece in (
+            b'event: text\ndata: {"text": "A "}\n\n',
+            b": waiting\n\n",
+            b'event: text\r\ndata:{"text": "b"}\r\n\r\n',
+        ):
+            self.wfile.write(piece)
+        self.wfile.write(self.last)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def streaming():
+    """Return a function that starts such a server and gives its address."""
+    running = []
+
+    def start(last):
+        server = HTTPServer(("127.0.0.1", 0), type("Told", (Streaming,), {"last": last}))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in running:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_what_a_model_writes_is_heard_as_it_comes(streaming):
+    lists = {"sentences": [], "cases": [], "dropped": [], "notes": []}
+    names = {"status": "PRELIMINARY", "writer": "m", "prompt": None, "draft": "d1", "query_id": "q1"}
+    draft = {**lists, **names, "text": "FINDINGS: A b."}
+    heard = []
+    with Client(streaming(f"event: draft\ndata: {json.dumps(draft)}\n\n".encode())) as client:
+        assert client.draft({"text": "a"}, on_text=heard.append).text == "FINDINGS: A b."
+    assert heard == ["A ", "b"]
+
+
+@pytest.mark.parametrize(
+    ("last", "error", "says"),
+    [
+        (b'event: error\ndata: {"detail": "the model is not at home"}\n\n', RefusedError, "not at home"),
+        (b"", ShapeError, "draft"),
+        (b"event: draft\ndata: {}\n\n", ShapeError, "KeptDraft"),
+        (b"event: draft\ndata: nonsense\n\n", ShapeError, "answer"),
+    ],
+)
+def test_a_stream_without_a_draft_is_told(streaming, last, error, says):
+    with Client(streaming(last)) as client, pytest.raises(error, match=says):
+        client.draft({"text": "a"})
+
+
+def test_a_server_of_an_earlier_version_is_named(asking, monkeypatch):
+    monkeypatch.setattr("edge_retrieve.edge_app.client.explaining._ALTERATIONS", "/api/of-the-future")
+    with pytest.raises(RefusedError, match="of an earlier version") as caught:
+        asking.alterations({"text": "nodule"})
+    assert caught.value.status == 404
+
+
 def test_jobs_are_begun_and_waited_for(asking):
     job = asking.begin_job("rebuild")
     assert asking.wait_for(job.job).state == "done"
