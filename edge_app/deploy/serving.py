@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from edge_retrieve.edge_app.access_settings import is_own
 from edge_retrieve.edge_app.settings import SETTINGS, ServerSettings
@@ -48,6 +49,15 @@ class Serving:
         """Whether it listens on an address that other machines reach."""
         dicom = self.settings.dicom_port != 0 and not is_own(self.settings.dicom_host)
         return dicom or not is_own(self.settings.host)
+
+    @property
+    def partners(self) -> tuple[tuple[str, str], ...]:
+        """Options and the hosts on other machines that it calls by itself: a PACS, a language model."""
+        model = self.settings.endpoint()
+        called = [("--pacs", peer.host) for peer in self.settings.destinations()]
+        if model is not None:
+            called.append(("--llm", urlsplit(model.url).hostname or ""))
+        return tuple((option, host) for option, host in called if not is_own(host))
 
     @property
     def written(self) -> tuple[tuple[str, Path], ...]:

@@ -141,19 +141,36 @@ def _require_reachable(option: str, path: Path, site: Site) -> None:
 
 
 def _addresses(serving: Serving, site: Site) -> Sequence[str]:
+    named = []
     for network in site.networks:
         try:
-            ipaddress.ip_network(network, strict=False)
+            named.append(ipaddress.ip_network(network, strict=False))
         except ValueError as error:
             raise ConfigError(
                 f"'{network}' is no network ({error})",
                 where="--allow",
                 remedy="Write an address or a network, such as 10.1.2.3 or 10.1.0.0/16",
             ) from error
-    if serving.is_for_others and not site.networks:
+    if serving.is_for_others and not named:
         raise ConfigError(
             "the server would listen to other machines, but nobody may reach it",
             where="--allow",
             remedy="Name the networks of the readers and modalities, or listen on 127.0.0.1 behind a proxy",
         )
+    for option, host in serving.partners:
+        if not _is_within(host, named):
+            raise ConfigError(
+                f"the server is to call {host}, and the unit would keep it from there",
+                where=option,
+                remedy="Name its network with --allow; of a host's name also the name server",
+            )
     return ("localhost", *site.networks)
+
+
+def _is_within(host: str, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    """Return whether a host is in one of the networks; of a name it is not known, so any will do."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return bool(networks)
+    return any(address in network for network in networks)

@@ -96,6 +96,14 @@ def test_nothing_leaves_the_machine_but_where_it_may(write):
     assert there["IPAddressAllow"] == "localhost 10.1.0.0/16"
 
 
+def test_those_it_calls_may_be_named_or_be_this_machine(write):
+    there = ("--allow", "10.1.0.0/16", "--allow", "10.9.9.9")
+    serve = ("--store", STORE, "--pacs", "ARCHIVE@10.1.2.3:104,OTHER@pacs.hospital:104")
+    assert settings(write(*there, serve=serve))["IPAddressAllow"] == "localhost 10.1.0.0/16 10.9.9.9"
+    here = ("--pacs", "ARCHIVE@127.0.0.1:104", "--llm", "http://localhost:8000/v1", "--llm-model", "m")
+    assert settings(write(serve=("--store", STORE, *here)))["IPAddressAllow"] == "localhost"
+
+
 def test_a_store_elsewhere_may_be_written(write):
     assert "ReadWritePaths" not in settings(write())
     assert settings(write(serve=("--store", "/srv/cases")))["ReadWritePaths"] == "/srv/cases"
@@ -167,6 +175,14 @@ def test_a_gpu_opens_its_devices_and_no_more(write):
             "nobody may reach it",
         ),
         ((), ("--store", STORE, "--drop-folder", "/home/ward/drop"), "nobody's home"),
+        ((), ("--store", STORE, "--pacs", "ARCHIVE@10.1.2.3:104"), "to call 10.1.2.3"),
+        (
+            ("--allow", "10.2.0.0/16"),
+            ("--store", STORE, "--pacs", "ARCHIVE@10.1.2.3:104"),
+            "to call 10.1.2.3",
+        ),
+        ((), ("--store", STORE, "--pacs", "ARCHIVE@pacs.hospital:104"), "to call pacs.hospital"),
+        ((), ("--store", STORE, "--llm", "http://10.1.2.3:8000/v1", "--llm-model", "m"), "to call 10.1.2.3"),
         (("--user", "a b;c"), ("--store", STORE), "'a b;c' is no name for a user"),
         (("--user", "root\nUser=root"), ("--store", STORE), "is no name for a user"),
         (("--allow", "the ward"), ("--store", STORE), "'the ward' is no network"),
