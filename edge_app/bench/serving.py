@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.dicom_node.node import DicomNode
 from edge_retrieve.edge_app.serve import address_of
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
@@ -19,7 +20,9 @@ _PATIENCE_S = 30.0
 
 
 @contextmanager
-def serving(workspace: Workspace, settings: ServerSettings | None = None) -> Iterator[str]:
+def serving(
+    workspace: Workspace, settings: ServerSettings | None = None, node: DicomNode | None = None
+) -> Iterator[str]:
     """Serve a workspace on a free port of this machine; give the page's address.
 
     Parameters
@@ -28,6 +31,8 @@ def serving(workspace: Workspace, settings: ServerSettings | None = None) -> Ite
         Open for as long; the caller closes it.
     settings : ServerSettings, optional
         The defaults where None; its port is not used.
+    node : DicomNode, optional
+        What receives objects beside it; the caller starts and stops it.
 
     Raises
     ------
@@ -36,9 +41,9 @@ def serving(workspace: Workspace, settings: ServerSettings | None = None) -> Ite
     """
     settings = settings or ServerSettings()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(workspace, settings), log_level="error", access_log=False, ws="none")
-    )
+    app = create_app(workspace, settings)
+    app.state.dicom_node = node
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
     thread.start()
     try:

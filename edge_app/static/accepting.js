@@ -2,15 +2,17 @@
 
 import * as api from "./api.js";
 import { $ } from "./dom.js";
+import { Sending } from "./sending.js";
 
 const ORGANIZATION = "edge-retrieve.organization";
 const BEFORE = "For the PACS, marked preliminary, without the draft:";
 const AFTER = "For the PACS, with the accepted report:";
 
 export class Accepting {
-  // `panel` is the draft's; `onAccepted(kept)` is told, with null when it is to be changed again.
+  // `panel` is the draft's.
   constructor({ panel, onProblem }) {
     Object.assign(this, { panel, onProblem, form: $("accept-form") });
+    this.sending = new Sending({ panel, wanted: () => this.#wanted() });
     $("accept-organization").value = localStorage.getItem(ORGANIZATION) || "";
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -27,6 +29,7 @@ export class Accepting {
   // The server knows who is logged in; the name on the report is still the person's to write.
   setReader(me) {
     if (me.login) $("accept-name").value = me.user;
+    return this.sending.setReader(me, this.onProblem);
   }
 
   // Another draft, of a question's body; null for none.
@@ -60,6 +63,11 @@ export class Accepting {
     }
   }
 
+  // What leaves: of the question, and of the draft only what was accepted.
+  #wanted() {
+    return { query: this.body, acceptance: this.kept?.acceptance ?? null };
+  }
+
   async #copy() {
     try {
       await navigator.clipboard.writeText(this.kept.report);
@@ -72,7 +80,7 @@ export class Accepting {
   async #takeAway(button) {
     button.disabled = true;
     try {
-      const { blob, name } = await api.takeAway(button.dataset.kind, { query: this.body, acceptance: this.kept?.acceptance ?? null });
+      const { blob, name } = await api.takeAway(button.dataset.kind, this.#wanted());
       const link = document.createElement("a");
       link.href = URL.createObjectURL(blob);
       link.download = name;

@@ -40,7 +40,7 @@ async function ask(path, options) {
 
 const posted = (body, signal) => ({ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal });
 
-function send(path, body, signal) {
+function post(path, body, signal) {
   return ask(path, posted(body, signal));
 }
 
@@ -59,18 +59,29 @@ export const picture = (one) => `${below(one)}/image.png`;
 export const meaning = (one) => ask(`${below(one)}/pixels.json`);
 export const values = async (one) => new Uint16Array(await (await answer(`${below(one)}/pixels`)).arrayBuffer());
 export const studies = (wanted, signal) => ask(`api/studies?${new URLSearchParams(wanted)}`, { signal });
-export const query = (body, signal) => send("api/query", body, signal);
-export const ground = (body, signal) => send("api/ground", body, signal);
-export const judge = (body) => send("api/feedback", body);
+export const query = (body, signal) => post("api/query", body, signal);
+export const ground = (body, signal) => post("api/ground", body, signal);
+export const judge = (body) => post("api/feedback", body);
 export const judgements = (queryId) => ask(`api/feedback?${new URLSearchParams({ query_id: queryId, limit: 500 })}`);
-export const commit = (body) => send("api/reads", body);
-export const reveal = (read, signal) => send(`api/reads/${encodeURIComponent(read)}/reveal`, {}, signal);
-export const conclude = (read, body) => send(`api/reads/${encodeURIComponent(read)}/final`, body);
+export const commit = (body) => post("api/reads", body);
+export const reveal = (read, signal) => post(`api/reads/${encodeURIComponent(read)}/reveal`, {}, signal);
+export const conclude = (read, body) => post(`api/reads/${encodeURIComponent(read)}/final`, body);
 
-export const explain = (body, signal) => send("api/explain", body, signal);
-export const alterations = (body, signal) => send("api/alterations", body, signal);
+export const explain = (body, signal) => post("api/explain", body, signal);
+export const alterations = (body, signal) => post("api/alterations", body, signal);
 export const draft = (body, signal) => answer("api/draft", posted(body, signal)); // a stream of events
-export const acceptDraft = (body) => send("api/drafts/accept", body);
+export const acceptDraft = (body) => post("api/drafts/accept", body);
+
+// Results sent to a PACS by the server, and the job that does it.
+export const destinations = () => ask("api/destinations");
+export const send = (body) => post("api/send", body);
+export const job = (id) => ask(`api/jobs/${encodeURIComponent(id)}`);
+
+// Received objects that could not be stored.
+export const quarantine = (limit) => ask(`api/quarantine?limit=${limit}`);
+export const retryAll = () => post("api/quarantine/retry", {});
+export const retry = (id) => post(`api/quarantine/${encodeURIComponent(id)}/retry`, {});
+export const discard = (id) => answer(`api/quarantine/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 // Results as one file, of a kind or all: { blob, name }.
 export async function takeAway(kind, body) {

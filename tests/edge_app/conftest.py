@@ -2,10 +2,14 @@
 
 import os
 import shutil
+import socket
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+import pydicom
 import pytest
 import uvicorn
 from click.testing import CliRunner
@@ -130,3 +134,44 @@ def browser():
         pytest.skip("needs Chromium (apt-get install chromium)")
     with playwright.sync_playwright() as driver:
         yield launch_chromium(driver)
+
+
+@dataclass(frozen=True)
+class Pacs:
+    """A storescp and what it has received."""
+
+    port: int
+    folder: Path
+
+    @property
+    def name(self):
+        return f"ARCHIVE@127.0.0.1:{self.port}"
+
+    def objects(self):
+        """What it has, by modality."""
+        return {each.Modality: each for each in map(pydicom.dcmread, self.folder.iterdir())}
+
+
+@pytest.fixture
+def pacs(tmp_path):
+    """An archive of dcmtk that takes everything."""
+    if shutil.which("storescp") is None:
+        pytest.skip("storescp (Debian package dcmtk) is not installed")
+    (tmp_path / "pacs").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    process = subprocess.Popen(
+        ["storescp", "-od", str(tmp_path / "pacs"), "-aet", "ARCHIVE", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield Pacs(port, tmp_path / "pacs")
+    finally:
+        process.kill()
+        process.wait()
