@@ -157,7 +157,12 @@ def said_sentences(parsed: ParsedReport) -> list[SaidSentence]:
 
 
 def upload_shape(upload: str, file_name: str, radiograph: Radiograph, encoding: ImageEncoding) -> UploadShape:
-    """Return what was read of an uploaded image and where the model sees the regions."""
+    """Return what was read of an uploaded image and where the model sees the regions.
+
+    They are those of a frontal view: on a lateral one there are none.
+    """
+    frontal = Flag.LATERAL_VIEW not in radiograph.flags
+    scores = tuple(float(score) for score in encoding.box_scores)
     return UploadShape(
         upload=upload,
         file_name=file_name,
@@ -170,7 +175,7 @@ def upload_shape(upload: str, file_name: str, radiograph: Radiograph, encoding: 
         applied=list(radiograph.applied),
         width=encoding.width,
         height=encoding.height,
-        boxes=_seen(encoding.boxes, tuple(float(score) for score in encoding.box_scores)),
+        boxes=_seen(encoding.boxes, scores) if frontal else [],
     )
 
 

@@ -207,7 +207,9 @@ export class Viewer extends EventTarget {
   #chrome() {
     const shown = Boolean(this.image);
     this.empty.hidden = shown;
-    for (const label of [...this.marks, this.readout, this.note]) label.hidden = !shown;
+    for (const label of [this.readout, this.note]) label.hidden = !shown;
+    // On a lateral view both sides lie on top of each other.
+    for (const mark of this.marks) mark.hidden = !shown || this.view.size.view === "LATERAL";
     if (!shown) return;
     this.#placeSides();
     this.note.textContent = this.heat?.note || this.remark;

@@ -10,6 +10,7 @@ def lateral(client, send, dicom_bytes, ramp):
 
 def test_an_upload_is_shown_with_what_it_is(lateral):
     assert "lateral view" in lateral["flags"]
+    assert (lateral["view"], lateral["boxes"]) == ("LATERAL", [])
 
 
 @pytest.mark.parametrize("address", ["/api/query", "/api/explain", "/api/draft", "/api/results/sr"])

@@ -51,6 +51,19 @@ def test_turns_and_flips_move_the_side_marks(room, page):
     assert places() == ("across", True)
 
 
+def test_a_lateral_view_bears_no_side_marks(room, page):
+    def as_lateral(route):
+        read = route.fetch()
+        route.fulfill(response=read, json={**read.json(), "view": "LATERAL"})
+
+    marks = page.locator("#query-viewer .side-mark:visible")
+    room.choose()
+    expect(marks).to_have_count(2)
+    page.route("**/api/studies/*", as_lateral)
+    room.choose(1)
+    expect(marks).to_have_count(0)
+
+
 def test_two_images_are_moved_together_until_they_are_unlinked(room, page):
     room.choose()
     room.search()
