@@ -86,8 +86,13 @@ class Metrics:
         Gauge(
             "edge_retrieve_waiting", "Requests that wait for their turn.", registry=self._registry
         ).set_function(waiting)
-        Gauge("edge_retrieve_studies", "Studies in the store.", registry=self._registry).set_function(studies)
+        self._studies = Gauge("edge_retrieve_studies", "Studies in the store.", registry=self._registry)
+        self._studies.set_function(studies)
         self._registry.register(_Jobs(jobs))
+
+    def count_studies(self, studies: Callable[[], int]) -> None:
+        """Count the store's studies with another function from now on."""
+        self._studies.set_function(studies)
 
     def add(self, collector: Collector) -> None:
         """Tell of another room's figures, too."""

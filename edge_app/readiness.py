@@ -21,19 +21,20 @@ class Stage(str, Enum):
     """How far the warm-up is."""
 
     WARMING = "warming up"
+    REOPENING = "changing to another bundle"
     READY = "ready"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class Readiness:
-    """How far the warm-up is, and why it failed where it did.
+    """How far the warm-up is, or the change to another bundle, and why it is not ready.
 
     Parameters
     ----------
     stage : Stage
     reason : str
-        Empty unless it failed.
+        Empty while warming up, and once ready.
     """
 
     stage: Stage = Stage.WARMING

@@ -68,8 +68,9 @@ def serve(
         app.state.dicom_node = node
         if node is not None:
             figures.watch(node)
+            app.state.following.tell(lambda new: node.use(new.workspace.store, new.workspace.encoder))
             app.state.services.metrics.add(figures)
-        manager = ServiceManager.here(lambda: app.state.warm_up.readiness)
+        manager = ServiceManager.here(lambda: app.state.following.readiness)
         config = uvicorn.Config(
             app,
             log_level="warning",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -14,7 +16,7 @@ from edge_retrieve.runtime.bundle import Bundle, PrecisionChoice, Trust, load_bu
 from edge_retrieve.runtime.calibration import ABSTAIN_BELOW
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import ConfigError, EdgeRetrieveError, StoreError
 from edge_retrieve.runtime.explain.explainer import Explainer
 from edge_retrieve.runtime.retriever import Retriever
 from edge_retrieve.runtime.store import Store
@@ -64,6 +66,18 @@ class Workspace:
         site: str = "",
         create: bool = False,
     ) -> None:
+        self._opened_as: Callable[[Path | None], Workspace] = partial(
+            Workspace,
+            store_path,
+            trust=trust,
+            backend=backend,
+            precision=precision,
+            require_gpu=require_gpu,
+            engines=engines,
+            abstain_below=abstain_below,
+            site=site,
+        )
+        self._bundle_path = bundle_path
         self.site = Site.of(store_path, site)
         self._deidentifier: Deidentifier | None = None
         self.bundle: Bundle = load_bundle(bundle_path, trust)
@@ -90,8 +104,28 @@ class Workspace:
                 self._deidentifier = deidentifier_of(self.store, self.site)
         return self._deidentifier
 
+    def reopened(self) -> Workspace:
+        """Open the same store once more, with the bundle that it has by now.
+
+        It is looked for where this one's bundle was: what lies there may be another one since. The shipped
+        bundle is found anyhow.
+
+        Raises
+        ------
+        StoreError, BundleError, BackendError
+            Where it is not there, or cannot be opened.
+        """
+        try:
+            return self._opened_as(self._bundle_path)
+        except StoreError:
+            if self._bundle_path is None:
+                raise
+            with suppress(EdgeRetrieveError):
+                return self._opened_as(None)
+            raise
+
     def close(self) -> None:
-        """Close the store and free the engines."""
+        """Close the store and free the engines; closing twice is allowed."""
         self._stack.close()
 
     def __enter__(self) -> Workspace:

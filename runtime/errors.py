@@ -49,6 +49,10 @@ class StoreError(EdgeRetrieveError):
     """The case store cannot be opened, read or written."""
 
 
+class GenerationError(StoreError):
+    """The store has been encoded anew, for another bundle, since it was opened."""
+
+
 class UnknownStudyError(StoreError):
     """The store holds no study with this identifier."""
 

@@ -21,8 +21,10 @@ from edge_retrieve.edge_app.api.parameters import known_parameters
 from edge_retrieve.edge_app.api.routers import ROUTERS, addresses
 from edge_retrieve.edge_app.api.services import Services
 from edge_retrieve.edge_app.error_pages import ErrorPages
+from edge_retrieve.edge_app.following import Following, Pinned
 from edge_retrieve.edge_app.middleware import Headers, HostCheck, RootPath, SizeLimit, Timing
-from edge_retrieve.edge_app.pages import STATIC, Notice
+from edge_retrieve.edge_app.notice import Notice
+from edge_retrieve.edge_app.pages import STATIC
 from edge_retrieve.edge_app.privacy import holds_identities
 from edge_retrieve.edge_app.problems import on_error
 from edge_retrieve.edge_app.settings import ServerSettings
@@ -44,17 +46,19 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
     """
     services = Services.of(workspace, settings or ServerSettings())
     settings = services.settings
+    following = Following(services)
     guard = Guard(
         workspace.site,
         settings,
-        shows_identities=lambda: holds_identities(workspace.store),
+        shows_identities=lambda: holds_identities(following.current.workspace.store),
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.warm_up.start()
+        following.start()
         yield
-        await to_thread.run_sync(services.close)
+        await to_thread.run_sync(following.close)
         await to_thread.run_sync(guard.close)
 
     app = FastAPI(
@@ -71,6 +75,7 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
             Middleware(ErrorPages, notice=Notice.of(workspace)),
             Middleware(AccessControl, guard=guard, table=DecisionTable(addresses())),
             Middleware(SizeLimit, limit_mib=settings.max_upload_mib),
+            Middleware(Pinned, following=following),
         ],
         exception_handlers=dict.fromkeys(
             (EdgeRetrieveError, HTTPException, RequestValidationError, Exception), on_error
@@ -83,4 +88,6 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
     app.mount("/static", StaticFiles(directory=STATIC))
     app.state.services = services
     app.state.warm_up = services.warm_up
+    app.state.following = following
+    following.tell(lambda new: setattr(app.state, "services", new))
     return app

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from edge_retrieve.edge_app.api.services import Use
 from edge_retrieve.edge_app.metrics import CONTENT_TYPE
-from edge_retrieve.edge_app.readiness import Stage
+from edge_retrieve.edge_app.readiness import Readiness, Stage
 from edge_retrieve.edge_app.shapes import Alive, ReadyShape
 from edge_retrieve.edge_app.wire import Json
 
@@ -21,16 +21,15 @@ async def health() -> Alive:
 
 
 @router.get("/readyz", response_model=ReadyShape, responses={503: {"model": ReadyShape}})
-def readiness(use: Use) -> JSONResponse:
-    """Return whether the store answers and the model has run once."""
-    found = use.warm_up.readiness
+def readiness(request: Request, use: Use) -> JSONResponse:
+    """Return whether the store answers and the model has run once; the store's own one by now."""
+    found: Readiness = request.app.state.following.readiness
     status: Json = {"status": found.stage.value, "engine": use.workspace.encoder.engine}
     if found.stage is not Stage.READY:
-        failed = found.stage is Stage.FAILED
         return JSONResponse(
-            {**status, **({"what": found.reason} if failed else {})},
+            {**status, **({"what": found.reason} if found.reason else {})},
             503,
-            headers=None if failed else {"retry-after": "1"},
+            headers=None if found.stage is Stage.FAILED else {"retry-after": "1"},
         )
     return JSONResponse({**status, "studies": use.workspace.store.count()})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -22,6 +22,9 @@ from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.turns import Turns
 from edge_retrieve.edge_app.uploads import Uploads
 from edge_retrieve.edge_app.workspace import Workspace
+
+PINNED = "edge_retrieve.services"
+"""Where a request's own services are in its scope (`following`)."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,26 @@ class Services:
             warm_up=WarmUp(lambda: run_once(workspace.encoder), threading.Lock()),
         )
 
+    def of_bundle(self, workspace: Workspace) -> Services:
+        """Return the services of the same application over another bundle.
+
+        What an image was made into by the old one is left behind: pictures' encodings, and uploads, which are
+        sent again.
+        """
+        return replace(
+            self,
+            workspace=workspace,
+            uploads=Uploads(self.settings.kept_uploads),
+            pictures=Pictures(workspace.store, self.metrics),
+            encodings=Encodings(workspace.encoder, self.metrics),
+            warm_up=WarmUp(lambda: run_once(workspace.encoder), threading.Lock()),
+        )
+
+    def retire(self) -> None:
+        """Close what was of a bundle that is in force no more."""
+        self.uploads.close()
+        self.workspace.close()
+
     def close(self) -> None:
         """End what goes on, and delete what was kept for a while."""
         self.jobs.close()
@@ -101,7 +124,7 @@ class Services:
 
 
 async def _services(request: Request) -> Services:
-    return cast(Services, request.app.state.services)
+    return cast(Services, request.scope.get(PINNED) or request.app.state.services)
 
 
 Use = Annotated[Services, Depends(_services)]

@@ -82,6 +82,7 @@ class DicomNode:
         if gate is None:
             gate = OpenGate() if deidentifier is None else PseudonymGate(deidentifier)
         storer = ObjectStorer(spool, store, encoder, gate, on_searchable, deidentifier, self._accounting)
+        self._storer = storer
         self._worker = Worker(spool, storer)
 
     @property
@@ -98,6 +99,10 @@ class DicomNode:
             spool=spool_status(self.spool),
             drop_folder=str(self._drop.folder) if self._drop is not None else "",
         )
+
+    def use(self, store: Store, encoder: Encoder) -> None:
+        """Store with these from now on: the archive has another bundle."""
+        self._storer.use(store, encoder)
 
     def start(self) -> None:
         """Begin to work off what an earlier run left, then to listen.

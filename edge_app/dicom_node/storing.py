@@ -72,6 +72,10 @@ class ObjectStorer:
         self._accounting = accounting or Accounting()
         self.status = WorkStatus()
 
+    def use(self, store: Store, encoder: Encoder) -> None:
+        """Store with these from now on; what is in hand may fail, and is stored again."""
+        self._store, self._encoder, self._texts = store, encoder, ReportEncoder(encoder)
+
     def store(self, entries: Sequence[SpoolEntry]) -> None:
         """Store objects, images before reports.
 

@@ -66,7 +66,7 @@ class Alive:
 
 @dataclass(frozen=True)
 class ReadyShape:
-    """How far the warm-up is; `studies` once it is ready, `what` where it failed."""
+    """How far the warm-up is; `studies` once it is ready, `what` where it failed or the bundle changes."""
 
     status: str
     engine: str

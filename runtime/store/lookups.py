@@ -6,11 +6,13 @@ import hashlib
 import sqlite3
 import struct
 
-from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.errors import GenerationError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store.pictures import StoredPicture, first_image, read_picture
 from edge_retrieve.runtime.store.records import KnownImage, Watermark
 from edge_retrieve.runtime.store.seals import Terms, damaged
+
+_SHOWN_DIGITS = 12  # of a bundle's identifier
 
 
 def find_image(db: sqlite3.Connection, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
@@ -85,15 +87,27 @@ def require_generation(db: sqlite3.Connection, terms: Terms) -> None:
 
     Raises
     ------
-    StoreError
+    GenerationError
         Where they are another's.
     """
-    row = db.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
-    if row != (str(terms.generation),):
-        raise StoreError(
-            "the store has been encoded anew, for another bundle, since it was opened",
-            remedy="Start again with the store's bundle",
+    other = other_bundle(db, terms)
+    if other is not None:
+        raise GenerationError(
+            f"the store has been encoded anew, for another bundle ({other}), since it was opened",
+            remedy="Ask again in a moment; where that does not help, start again with that bundle",
         )
+
+
+def other_bundle(db: sqlite3.Connection, terms: Terms) -> str | None:
+    """Return model and identifier of the bundle in force, None where it is the one of the terms."""
+    found = dict(
+        db.execute(
+            "SELECT key, value FROM meta WHERE key IN ('generation', 'model_id', 'bundle_id')"
+        ).fetchall()
+    )
+    if found.get("generation") == str(terms.generation):
+        return None
+    return f"{found.get('model_id')}, {str(found.get('bundle_id'))[:_SHOWN_DIGITS]}"
 
 
 def deleted_since(db: sqlite3.Connection, tombstone: int) -> frozenset[int]:

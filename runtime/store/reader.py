@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import Region
-from edge_retrieve.runtime.errors import UnknownStudyError
+from edge_retrieve.runtime.errors import StoreError, UnknownStudyError
 from edge_retrieve.runtime.filters import Filters
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import filtering, ledger, lookups, reading
@@ -63,7 +63,19 @@ class StoreReader:
         with translated(str(self.path)), sensible(), self._readers.snapshot() as db:
             if of_bundle:
                 lookups.require_generation(db, self.terms)
-            return query(db)
+            try:
+                return query(db)
+            except StoreError:
+                # What looks missing may have gone with the bundle that it was of.
+                lookups.require_generation(db, self.terms)
+                raise
+
+    def other_bundle(self) -> str | None:
+        """Return model and identifier of the bundle that the store has been encoded for since it was opened.
+
+        None where its embeddings are those of the bundle it was opened for.
+        """
+        return self._read(lambda db: lookups.other_bundle(db, self.terms))
 
     def find_image(self, sop_instance: str, pixels_sha256: str) -> KnownImage | None:
         """Return where an image is held already, if anywhere."""
@@ -164,7 +176,7 @@ class StoreReader:
 
         Raises
         ------
-        StoreError
+        GenerationError
             Where the store has been encoded anew, for another bundle, since it was opened.
         """
         return self._read(lambda db: lookups.watermark(db, modality), of_bundle=True)

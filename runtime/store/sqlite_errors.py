@@ -56,7 +56,7 @@ def translated(where: str) -> Iterator[None]:
     except StoreError as error:
         if error.where:
             raise
-        raise StoreError(error.what, where=where, remedy=error.remedy) from error
+        raise type(error)(error.what, where=where, remedy=error.remedy) from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         message = str(error)
         if "disk i/o" in message.lower() and _is_full(where):
