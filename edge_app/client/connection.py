@@ -7,7 +7,7 @@ import json
 import secrets
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -169,7 +169,7 @@ class Connection:
             raise _problem(answer.status, reply, self._root + path)
         return reply
 
-    def events(self, path: str, body: Body) -> Iterator[Event]:
+    def events(self, path: str, body: Body) -> Generator[Event, None, None]:
         """Send a request and yield the events of its answer as they come; closed early, the server is told.
 
         Raises

@@ -55,7 +55,7 @@ function operation(method, path, described, components) {
     {},
     element("span", { text: method.toUpperCase(), className: "method" }),
     element("code", { text: path }),
-    element("span", { text: ` ${described.description ?? described.summary ?? ""}`, className: "quiet" }),
+    element("span", { text: ` ${(described.description ?? described.summary ?? "").replaceAll("`", "")}`, className: "quiet" }),
   );
   const parts = [summary];
   if (described.parameters?.length) parts.push(parameters(described.parameters, components));

@@ -88,8 +88,8 @@ export class WhatIf {
   #vote({ finding, before, after, probability_before, probability_after }) {
     const line = node("p", "what-if-vote");
     if (finding && probability_before != null) line.append(node("b", "", finding), ` ${worth(probability_before)} → ${worth(probability_after)}. `);
-    const became = after === before ? `still ${after || "nothing stated"}` : `${before || "nothing stated"} becomes ${after || "nothing stated"}`;
-    line.append(became[0].toUpperCase() + became.slice(1) + ".");
+    if (after === before) line.append(after ? `Still ${after}.` : "Nothing is stated, as before.");
+    else line.append(after ? `Then ${after} is stated.` : "Then nothing is stated.");
     return line;
   }
 }
