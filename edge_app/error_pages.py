@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,11 +21,11 @@ class ErrorPages:
     Parameters
     ----------
     app : ASGIApp
-    notice : Notice
-        What stands at the page's foot.
+    notice : callable
+        Returns what stands at the page's foot.
     """
 
-    def __init__(self, app: ASGIApp, notice: Notice) -> None:
+    def __init__(self, app: ASGIApp, notice: Callable[[], Notice]) -> None:
         self._app, self._notice = app, notice
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +48,7 @@ class ErrorPages:
                 return
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                answer = problem_page(json.loads(body), scope, self._notice)
+                answer = problem_page(json.loads(body), scope, self._notice())
                 answer.headers.update({name: begun[name] for name in _KEPT if name in begun})
                 answer.headers["vary"] = "accept"
                 await answer(scope, receive, send)

@@ -72,7 +72,7 @@ def create_app(workspace: Workspace, settings: ServerSettings | None = None) -> 
             Middleware(Headers),
             Middleware(HostCheck, settings=settings),
             Middleware(RootPath, root_path=settings.root_path),
-            Middleware(ErrorPages, notice=Notice.of(workspace)),
+            Middleware(ErrorPages, notice=lambda: Notice.of(following.current.workspace)),
             Middleware(AccessControl, guard=guard, table=DecisionTable(addresses())),
             Middleware(SizeLimit, limit_mib=settings.max_upload_mib),
             Middleware(Pinned, following=following),
