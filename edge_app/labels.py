@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edge_retrieve.runtime.errors import StoreError
+from edge_retrieve.runtime.errors import StoreError, reason_of
 
 LABEL_NAME = "archive.json"
 PHANTOM_MARK = "truth.jsonl"  # lies in every folder that `edge-retrieve phantom` wrote
@@ -48,7 +48,7 @@ def write_label(store_path: Path, label: ArchiveLabel) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"the archive's label cannot be written ({error.strerror or error})",
+            f"the archive's label cannot be written ({reason_of(error)})",
             where=str(path),
             remedy="Check the disk's space and the folder's permissions",
         ) from error
@@ -71,7 +71,7 @@ def read_label(store_path: Path) -> ArchiveLabel:
         return ArchiveLabel(name=store_path.resolve().name, synthetic=False)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise StoreError(
-            f"the archive's label cannot be read ({error})",
+            f"the archive's label cannot be read ({reason_of(error)})",
             where=str(path),
             remedy='Write it as {"name": "…", "synthetic": false}, or delete it',
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,7 +20,7 @@ from edge_retrieve.edge_app.logs import use_discreet_logs
 from edge_retrieve.edge_app.notify import EVERY_SECONDS, ServiceManager
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.errors import EdgeRetrieveError
+from edge_retrieve.runtime.errors import EdgeRetrieveError, reason_of
 
 
 class ServerError(EdgeRetrieveError):
@@ -58,6 +59,8 @@ def serve(
     settings.require_login(settings.host, has_users=has_users)
     if has_users and not is_own(settings.host) and not settings.speaks_tls:
         say("Passwords cross the network unencrypted: give --tls-cert, or --tls-proxy behind a proxy.")
+    for sentence in settings.missing_folders():
+        say(sentence)
     figures = NodeFigures()
     node = open_node(workspace, settings, on_searchable=figures.searchable)
     keep_memory_flat()
@@ -113,9 +116,12 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
+        remedy = "Choose another --port (0 takes a free one), or end the program that uses it"
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            remedy = "Give an address of this machine as --host"
         raise ServerError(
-            f"cannot listen there ({error.strerror or error})",
+            f"cannot listen there ({reason_of(error)})",
             where=f"{host}:{port}",
-            remedy="Choose another --port (0 takes a free one), or end the program that uses it",
+            remedy=remedy,
         ) from error
     return listener

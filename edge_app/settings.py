@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import cast
 
 from edge_retrieve.edge_app.access_settings import AccessSettings
@@ -125,6 +126,22 @@ class ServerSettings(LlmSettings, PacsSettings, DicomSettings, AccessSettings):
                     "there is no such setting", where=name, remedy=f"Known are {', '.join(sorted(known))}"
                 )
         return cls(**options)  # type: ignore[arg-type]  # __post_init__ checks every kind
+
+    @property
+    def folders_to_ingest(self) -> tuple[Path, ...]:
+        """Folders below which a job may read X-rays."""
+        return tuple(Path(part) for part in self.ingest_folders.split(":") if part.strip())
+
+    def missing_folders(self) -> tuple[str, ...]:
+        """Say in a sentence each which folders for jobs are not there; a medium may be mounted later."""
+        named = [("--ingest-folders", folder) for folder in self.folders_to_ingest]
+        if self.backup_folder:
+            named.append(("--backup-folder", Path(self.backup_folder)))
+        return tuple(
+            f"{option} {folder}: there is no such folder yet. Jobs that need it fail until there is."
+            for option, folder in named
+            if not folder.is_dir()
+        )
 
     @property
     def hosts(self) -> frozenset[str]:

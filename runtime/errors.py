@@ -25,6 +25,17 @@ class EdgeRetrieveError(Exception):
         super().__init__(" ".join(part if part.endswith("?") else part.rstrip(".") + "." for part in parts))
 
 
+def reason_of(error: BaseException) -> str:
+    """Return what another's error says, without the number and the file name that Python adds to some.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of the system, a parser or a library.
+    """
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 class PixelError(EdgeRetrieveError):
     """An image file cannot be turned into pixels of a frontal chest X-ray."""
 

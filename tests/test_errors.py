@@ -26,6 +26,18 @@ def test_message_says_what_where_and_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "/no"), "No such file or directory"),
+        (ValueError("no digit"), "no digit"),
+        (EOFError(), "EOFError"),
+    ],
+)
+def test_the_reason_of_anothers_error_is_one_for_people(error: Exception, reason: str) -> None:
+    assert errors.reason_of(error) == reason
+
+
+@pytest.mark.parametrize(
     ("where", "remedy", "message"),
     [
         ("", "", "no cases."),

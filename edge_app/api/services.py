@@ -75,7 +75,6 @@ class Services:
         turns, jobs = Turns(), Jobs()
         metrics = Metrics(studies=workspace.store.count, waiting=lambda: turns.waiting, jobs=jobs.counts)
         feedback = FeedbackDatabase(workspace.store.path)
-        listed = tuple(Path(part) for part in settings.ingest_folders.split(":") if part.strip())
         return cls(
             workspace=workspace,
             settings=settings,
@@ -89,7 +88,9 @@ class Services:
             drafts=Drafts(),
             acceptances=Acceptances(feedback),
             jobs=jobs,
-            folders=Folders(listed, Path(settings.backup_folder) if settings.backup_folder else None),
+            folders=Folders(
+                settings.folders_to_ingest, Path(settings.backup_folder) if settings.backup_folder else None
+            ),
             metrics=metrics,
             # The encoder itself has its callers take turns.
             warm_up=WarmUp(lambda: run_once(workspace.encoder), threading.Lock()),

@@ -20,7 +20,7 @@ from edge_retrieve.edge_app.outputs.origin import origin_of_model
 from edge_retrieve.edge_app.wire import Json, box_edges
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.bundle import Bundle
-from edge_retrieve.runtime.errors import MissingExtraError, OutputError, QueryError
+from edge_retrieve.runtime.errors import MissingExtraError, OutputError, QueryError, reason_of
 from edge_retrieve.runtime.grounding.overlay import Correspondence, correspondences, overlay_png, pair_png
 from edge_retrieve.runtime.grounding.report import GroundedSentence, Grounding, ground_text
 from edge_retrieve.runtime.preprocess import load_radiograph
@@ -154,7 +154,9 @@ def _words(text: str | None, report: Path | None) -> str:
             text = report.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise QueryError(
-                f"the report cannot be read ({error})", where=str(report), remedy="Give a text file"
+                f"the report cannot be read ({reason_of(error)})",
+                where=str(report),
+                remedy="Give a text file",
             ) from error
     if not text or not text.strip():
         raise QueryError("the text is empty", remedy="Write a phrase or a report")

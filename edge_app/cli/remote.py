@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from edge_retrieve.edge_app.client import Client
-from edge_retrieve.runtime.errors import ConfigError
+from edge_retrieve.runtime.errors import ConfigError, reason_of
 
 
 def require_one(store_path: Path | None, server: str | None, token_file: Path | None) -> None:
@@ -50,7 +50,7 @@ def open_client(server: str, token_file: Path | None) -> Client:
             token = token_file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
             raise ConfigError(
-                f"the token cannot be read ({getattr(error, 'strerror', None) or error})",
+                f"the token cannot be read ({reason_of(error)})",
                 where=str(token_file),
                 remedy="Name a file that holds the token alone",
             ) from error

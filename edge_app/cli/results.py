@@ -25,7 +25,7 @@ from edge_retrieve.edge_app.outputs.cases import case_names
 from edge_retrieve.edge_app.outputs.content import Content, acceptance_by, content_of
 from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.outputs.origin import origin_of
-from edge_retrieve.runtime.errors import OutputError, QueryError
+from edge_retrieve.runtime.errors import OutputError, QueryError, reason_of
 from edge_retrieve.runtime.hits import RetrievalResult
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ def _text(path: Path | None) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(
-            f"the report cannot be read ({error})", where=str(path), remedy="Save it as plain text in UTF-8"
+            f"the report cannot be read ({reason_of(error)})",
+            where=str(path),
+            remedy="Save it as plain text in UTF-8",
         ) from error
 
 
@@ -129,7 +131,7 @@ def _write(outputs: tuple[Output, ...], folder: Path) -> list[Path]:
             path.write_bytes(output.data)
     except OSError as error:
         raise OutputError(
-            f"the results cannot be written ({error.strerror or error})",
+            f"the results cannot be written ({reason_of(error)})",
             where=str(folder),
             remedy="Name a folder that can be written to",
         ) from error

@@ -38,7 +38,7 @@ from edge_retrieve.edge_app.shapes import (
     VerdictList,
     VerdictShape,
 )
-from edge_retrieve.runtime.errors import UnreadableFileError
+from edge_retrieve.runtime.errors import UnreadableFileError, reason_of
 
 _LOOK_SECONDS = 0.2
 
@@ -176,7 +176,7 @@ class Client(Explaining):
             data = image.read_bytes()
         except (OSError, ValueError) as error:
             raise UnreadableFileError(
-                f"the file cannot be read ({getattr(error, 'strerror', None) or error})",
+                f"the file cannot be read ({reason_of(error)})",
                 where=str(image),
                 remedy="Check the path",
             ) from error

@@ -92,7 +92,8 @@ def resolve(
         try:
             return openers[candidate](), Resolution(candidate, tuple(refused))
         except (BackendError, MissingExtraError) as error:
-            refused.append(Refusal(candidate, str(error)))
+            # Its name stands before the reason wherever one is shown.
+            refused.append(Refusal(candidate, str(error).removeprefix(f"backend {candidate.value}: ")))
     reasons = _grouped(refused)
     if require_gpu:
         raise BackendError(

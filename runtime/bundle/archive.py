@@ -18,7 +18,7 @@ from edge_retrieve.runtime.bundle.parsing import REMEDY
 from edge_retrieve.runtime.bundle.signature import Identity, Trust, identify
 from edge_retrieve.runtime.bundle.ustar import Member, read_members
 from edge_retrieve.runtime.bundle.verify import BLOCK, check_folder, check_names, read_manifest_file
-from edge_retrieve.runtime.errors import BundleError
+from edge_retrieve.runtime.errors import BundleError, reason_of
 
 
 def default_cache() -> Path:
@@ -65,7 +65,7 @@ def write_archive(folder: Path, out: Path, manifest: Manifest, raw: bytes) -> No
     except (OSError, ValueError) as error:
         # ValueError: a name or a size that a plain tar has no room for.
         raise BundleError(
-            f"the archive cannot be written ({getattr(error, 'strerror', None) or error})",
+            f"the archive cannot be written ({reason_of(error)})",
             where=str(out),
             remedy="Give another --out",
         ) from error
@@ -131,7 +131,7 @@ def unpack_archive(path: Path, trust: Trust | None, cache: Path) -> tuple[Path, 
                 _extract(stream, members, identity.manifest, folder, where)
     except OSError as error:
         raise BundleError(
-            f"the archive cannot be unpacked ({error.strerror or error})",
+            f"the archive cannot be unpacked ({reason_of(error)})",
             where=str(error.filename or path),
             remedy="Make room, or unpack it by hand (tar xf) and name the folder",
         ) from error

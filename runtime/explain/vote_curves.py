@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_retrieve.runtime.bundle import Bundle, Graph, ScoreCalibration, ScoreCurve, Sides
 from edge_retrieve.runtime.calibration import QueryKind, calibrate
-from edge_retrieve.runtime.errors import BundleError
+from edge_retrieve.runtime.errors import BundleError, reason_of
 from edge_retrieve.runtime.explain.votes import Floats
 
 SHIPPED = Path(__file__).parent / "vote_curves.json"
@@ -96,7 +96,7 @@ def read_curves(path: Path) -> VoteCurves:
         curves = VoteCurves(str(stored["graphs"]), suspected, surveyed)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            f"the curves of votes cannot be read ({error})", where=str(path), remedy=_REMEDY
+            f"the curves of votes cannot be read ({reason_of(error)})", where=str(path), remedy=_REMEDY
         ) from error
     for problem in (*suspected.problems(), *surveyed.problems()):
         raise BundleError(problem, where=str(path), remedy=_REMEDY)

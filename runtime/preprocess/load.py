@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_retrieve.runtime.errors import UnreadableFileError
+from edge_retrieve.runtime.errors import UnreadableFileError, reason_of
 from edge_retrieve.runtime.preprocess import checks
 from edge_retrieve.runtime.preprocess.dicom import load_dicom
 from edge_retrieve.runtime.preprocess.raster import load_raster
@@ -69,7 +69,8 @@ def _read_bytes(path: Path) -> bytes:
         checks.check_file_size(path.stat().st_size, where)
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableFileError(
-            f"the file cannot be read ({reason})", where=where, remedy="Check the path and its permissions"
+            f"the file cannot be read ({reason_of(error)})",
+            where=where,
+            remedy="Check the path and its permissions",
         ) from error

@@ -38,6 +38,16 @@ def test_a_wrong_setting_is_named_with_what_to_do(name, value, clue):
     assert name.replace("_", "-") in str(caught.value)
 
 
+def test_folders_for_jobs_that_are_not_there_are_named(tmp_path):
+    given = {"ingest_folders": f"{tmp_path}:{tmp_path / 'xrays'}", "backup_folder": str(tmp_path / "copies")}
+    told = ServerSettings.from_options(given).missing_folders()
+    options = ("--ingest-folders", "xrays"), ("--backup-folder", "copies")
+    assert [sentence.split(":")[0] for sentence in told] == [
+        f"{one} {tmp_path / name}" for one, name in options
+    ]
+    assert ServerSettings().missing_folders() == ()
+
+
 def test_listening_everywhere_answers_to_any_name_unless_some_are_given():
     assert ServerSettings(host="0.0.0.0").hosts == {"*"}
     assert "*" not in ServerSettings(host="0.0.0.0", allowed_hosts="pacs.local").hosts

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from edge_retrieve.edge_app import serve
+
 # Seconds of import each, or hundreds of MiB, and nothing a server needs to answer.
 UNNEEDED = {
     "torch", "transformers", "onnx", "onnxscript", "cv2", "scipy", "pandas", "matplotlib", "highdicom",
@@ -50,3 +52,9 @@ def test_nothing_is_loaded_that_a_server_does_not_need(started):
 def test_it_takes_little_processor_time(started):
     """Processor time, for machines are shared; benchmarks/starting.py measures the whole on a large store."""
     assert started["cpu_s"] < MOST_CPU_S
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_no_one_here_is_not_blamed_on_the_port(host):
+    with pytest.raises(serve.ServerError, match="Give an address of this machine as --host"):
+        serve._listen(host, 0)

@@ -45,6 +45,14 @@ def test_auto_takes_the_first_that_works_and_says_why_not_the_better_ones(best):
         assert resolution.sentences()[1] == "Not tensorrt: tensorrt: is not installed."
 
 
+def test_a_refused_backend_is_named_once():
+    def missing():
+        raise BackendError("the driver is missing", where="backend cuda")
+
+    _, resolution = resolve(Backend.AUTO, {Backend.CUDA: missing, Backend.CPU: lambda: None})
+    assert resolution.sentences()[1] == "Not cuda: the driver is missing."
+
+
 def test_one_asked_for_by_name_is_never_replaced():
     with pytest.raises(BackendError, match="cuda: does not work"):
         resolve(Backend.CUDA, openers(Backend.CPU))
