@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -270,6 +273,19 @@ class PartitionFiles:
         finally:
             temporary.unlink(missing_ok=True)
         sync(self.folder)
+
+
+def sweep_files(folder: Path, names: Iterable[str], age_s: float) -> None:
+    """Remove what killed writers left behind: files of some age that none of these partitions names."""
+    named = set()
+    for name in names:
+        files = PartitionFiles(folder, name)
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            named |= {files.sidecar.name, *(file.name for file in files.read().files)}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            if path.name not in named and time.time() - path.stat().st_mtime >= age_s:
+                path.unlink()
 
 
 def empty_vectors(dim: int) -> Vectors:

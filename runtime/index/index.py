@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import numpy as np
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.index.files import FileState, PartitionFiles, empty_vectors
+from edge_retrieve.runtime.index.files import FileState, PartitionFiles, empty_vectors, sweep_files
 from edge_retrieve.runtime.index.keys import ALL_PARTITIONS, PartitionKey
 from edge_retrieve.runtime.index.merger import Merger
 from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
@@ -91,6 +90,9 @@ class Index:
     def refresh(self, progress: Progress | None = None) -> None:
         """Bring every partition's files up to the store.
 
+        Those that lack nothing, by what they say of themselves, are not opened: who searches them verifies
+        them first, and has them built anew where they are damaged.
+
         Parameters
         ----------
         progress : callable, optional
@@ -99,10 +101,11 @@ class Index:
         for done, key in enumerate(ALL_PARTITIONS):
             if progress:
                 progress(done, len(ALL_PARTITIONS), f"index {key.name}")
-            partition = self.partition(key.modality, key.region)
-            grown = len(partition.tail.vectors.rows) or len(partition.gone)
-            if grown and (partition.base.form is not Form.GRAPH or overgrown(partition)):
-                self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
+            if self._lags(key):
+                partition = self.partition(key.modality, key.region)
+                grown = len(partition.tail.vectors.rows) or len(partition.gone)
+                if grown and (partition.base.form is not Form.GRAPH or overgrown(partition)):
+                    self._save_quietly(key, self._build(key, self._store.watermark(key.modality)))
             # Mapped from its file when next needed, rather than all of them held at once.
             self._drop(key)
         if progress:
@@ -150,6 +153,21 @@ class Index:
             states.append(PartitionState(key, state))
         return tuple(states)
 
+    def _lags(self, key: PartitionKey) -> bool:
+        """Return whether a partition's files are wrong, or rows of it may have come or gone since."""
+        watermark = self._store.watermark(key.modality)
+        _, sidecar = self._files(key).inspect(
+            self._store.store_id, self._store.bundle_id, watermark, contents=False
+        )
+        if sidecar is None or sidecar.watermark.tombstones < watermark.tombstones:
+            return True
+        held = sidecar.watermark
+        # What came may all be of other regions.
+        since = self._store.growth(
+            key.modality, key.region, after=held.last, replaced=held.replaced, deleted=held.tombstones
+        )
+        return bool(len(since.vectors.rows) or since.replaced)
+
     def _drop(self, key: PartitionKey) -> None:
         self._open.pop(key, None)
         self._tails.pop(key, None)
@@ -161,16 +179,16 @@ class Index:
         """Extend what is held or filed by the rows that came since, or build it anew."""
         if held is not None and not _fits(held, watermark):
             held = None
-        if held is None:
-            held = self._load(key, watermark)
-            if held is not None:
-                held = self._extended(key, held)
-            if held is not None and not overgrown(held):
-                return held
-            partition = self._build(key, watermark)
-            self._save_quietly(key, partition)
-            return partition
-        return self._extended(key, held)
+        return self._from_files(key, watermark) if held is None else self._extended(key, held)
+
+    def _from_files(self, key: PartitionKey, watermark: Watermark) -> Partition:
+        """Return a partition from its files, which are written anew where they do not serve."""
+        loaded = self._load(key, watermark)
+        held = None if loaded is None else self._extended(key, loaded)
+        if held is None or overgrown(held):
+            held = self._build(key, watermark)
+            self._save_quietly(key, held)
+        return held
 
     def _extended(self, key: PartitionKey, held: Partition) -> Partition:
         tail = held.tail.vectors
@@ -208,12 +226,7 @@ class Index:
     def _merge(self, key: PartitionKey) -> None:
         """Take the rows that came since into the files, or take the files of another process that has."""
         watermark = self._store.watermark(key.modality)
-        fresh = self._load(key, watermark)
-        if fresh is not None:
-            fresh = self._extended(key, fresh)
-        if fresh is None or overgrown(fresh):
-            fresh = self._build(key, watermark)
-            self._save_quietly(key, fresh)
+        fresh = self._from_files(key, watermark)
         with self._turns[key]:
             held = self._open.get(key)
             if held is not None and _fits(held, watermark):
@@ -267,16 +280,7 @@ class Index:
         self._sweep(0.0)
 
     def _sweep(self, age_s: float) -> None:
-        """Remove what killed writers left behind: files of some age that no partition names."""
-        folder = self._store.index_folder
-        named = set()
-        for key in ALL_PARTITIONS:
-            with suppress(OSError, ValueError, TypeError, KeyError):
-                named |= {self._files(key).sidecar.name, *(f.name for f in self._files(key).read().files)}
-        for path in folder.iterdir() if folder.is_dir() else ():
-            with suppress(OSError):
-                if path.name not in named and time.time() - path.stat().st_mtime >= age_s:
-                    path.unlink()
+        sweep_files(self._store.index_folder, [key.name for key in ALL_PARTITIONS], age_s)
 
 
 def _fits(held: Partition, watermark: Watermark) -> bool:

@@ -243,3 +243,38 @@ def test_leftovers_of_killed_writers_are_swept(filled):
     Index(filled).rebuild()
     assert (old.exists(), young.exists(), orphan.exists()) == (False, True, False)
     assert {item.state for item in Index(filled).check()} == {FileState.CURRENT}
+
+
+def test_refreshing_opens_no_partition_that_lacks_nothing(filled, maker, monkeypatch):
+    loaded = []
+
+    def load(files, sidecar):
+        loaded.append(files.name)
+        return original(files, sidecar)
+
+    original = PartitionFiles.load
+    Index(filled).refresh()
+    monkeypatch.setattr(PartitionFiles, "load", load)
+    Index(filled).refresh()
+    assert loaded == []
+    # A report has rows in a few regions; of images each has one everywhere.
+    filled.add([], [maker.report("s8", NODULE)])
+    Index(filled).refresh()
+    zone = PartitionKey(Modality.TEXT, Region.RIGHT_UPPER_LUNG_ZONE).name
+    assert zone in loaded
+    assert len(loaded) < 5
+    assert all(name.startswith("text.") for name in loaded)
+    loaded.clear()
+    filled.delete(["s3"])
+    Index(filled).refresh()
+    assert WHOLE.name in loaded
+
+
+def test_a_damaged_file_that_refreshing_left_is_built_anew_by_who_searches_it(filled, maker):
+    Index(filled).refresh()
+    rows = files(filled)["rows"]
+    held = bytearray(rows.read_bytes())
+    held[len(held) // 2] ^= 1
+    rows.write_bytes(held)
+    Index(filled).refresh()
+    assert answers(filled, maker) is FileState.CURRENT
