@@ -18,7 +18,7 @@ from edge_retrieve.runtime.index.quantiser import FloatArray, IntArray
 BLOCK = 64
 """Places in a block, which is one cell's; the kernel's too."""
 
-MOST_CELLS = 512
+MOST_CELLS = 1024
 """The kernel's too."""
 
 _DIRECTIONS = 32  # principal directions by which the nearest centre is found

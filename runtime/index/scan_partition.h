@@ -10,7 +10,7 @@
 #define BLOCK 64
 #define MOST_DIM 1024
 #define MOST_NIBBLES 512 /* 256 pairs of at most 255: sums fit 16 bits */
-#define MOST_CELLS 512
+#define MOST_CELLS 1024
 #define INLINE static inline __attribute__((always_inline))
 
 typedef struct {
