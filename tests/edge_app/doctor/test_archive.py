@@ -69,6 +69,7 @@ def test_an_older_store_is_left_as_it_is(tmp_path, toy):
     assert store.state is State.WARNING
     assert f"schema 1; this version brings it to schema {SCHEMA_VERSION}" in store.what
     assert "store backup" in store.remedy
+    assert f"store upgrade --store {tmp_path} --backup" in store.remedy
     assert (tmp_path / "store.sqlite").read_bytes() == before
     assert schema_version(tmp_path) == 1
 
