@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge_retrieve.runtime.bundle import Bundle, Manifest
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.runtime.reports import ParsedReport, parse_report
-from edge_retrieve.runtime.store import NewEncoding, NewImage, NewReport
+from edge_retrieve.runtime.store import Fate, NewEncoding, NewImage, NewReport, ReadFile
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -100,6 +101,19 @@ class Archive:
                 regions=rows[1:],
                 global_embedding=rows[0],
             ),
+        )
+
+    def file(self, number: int, version: int) -> ReadFile:
+        """Return the note of the file that a study came from, whose last report may be one of a version."""
+        return ReadFile(
+            path=hashlib.sha256(self.name(number).encode()).digest(),
+            size=number,
+            mtime_ns=version,
+            said=b"said",
+            terms=b"terms",
+            fate=Fate.STORED,
+            study=self.name(number),
+            spoke=version != NO_REPORT,
         )
 
     def preview(self, number: int) -> bytes:

@@ -27,7 +27,7 @@ from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.query import BOTH
 from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Store, restore_backup, write_backup
-from fault_campaigns.archive import DIM, Archive, made_bundle
+from fault_campaigns.archive import DIM, NO_REPORT, Archive, made_bundle
 from fault_campaigns.campaign import Budget
 from fault_campaigns.looking import PLACES, K
 from fault_campaigns.processes import Child, Say
@@ -162,14 +162,22 @@ def _make(folder: Path, archive: Archive, name: str) -> Template:
         store = Store.open(folder / "store", bundle=made_bundle(), create=True)
         save_switch_points(store.path, SwitchPoints(20, 10**9 if name == "closed" else 60))
         first, last = range(STUDIES - 10), range(STUDIES - 10, STUDIES)
-        store.add([archive.image(n) for n in first], [archive.report(n, 0) for n in first if n % 5])
+        store.add(
+            [archive.image(n) for n in first],
+            [archive.report(n, 0) for n in first if n % 5],
+            [archive.file(n, 0 if n % 5 else NO_REPORT) for n in first],
+        )
         Index(store).refresh()
         shutil.copytree(store.path, folder / "state-0")
         reader = sqlite3.connect(store.path / "store.sqlite", isolation_level=None)
         if name != "closed":
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM studies").fetchone()
-        store.add([archive.image(n) for n in last], [archive.report(3, 1), archive.report(STUDIES - 1, 0)])
+        store.add(
+            [archive.image(n) for n in last],
+            [archive.report(3, 1), archive.report(STUDIES - 1, 0)],
+            [archive.file(3, 1)] + [archive.file(n, 0 if n == STUDIES - 1 else NO_REPORT) for n in last],
+        )
         shutil.copytree(store.path, folder / "state-1")
         store.delete([archive.name(7)])
         shutil.copytree(store.path, folder / "state-2")

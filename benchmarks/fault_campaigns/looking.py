@@ -11,7 +11,7 @@ from edge_retrieve.runtime.anatomy import REGIONS, Region
 from edge_retrieve.runtime.errors import UnknownStudyError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Index
-from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.store import Fate, Store
 from fault_campaigns.archive import NO_REPORT, Archive
 
 K = 10
@@ -74,7 +74,17 @@ def look(store: Store, archive: Archive, known: Known | None) -> tuple[dict[int,
         after = {**known.certain, **known.pending}
         lost = sorted(n for n, v in known.certain.items() if v != GONE and after[n] != GONE and n not in held)
         faults.append(f"lost {lost}, or a transaction is half there: {len(held)} studies")
+    faults += [
+        f"the file of a deleted study counts as stored: {n}"
+        for n, version in (known.certain.items() if known is not None else ())
+        if version == GONE and n not in held and _counts_as_stored(store, archive, n)
+    ]
     return held, faults + answers(store, archive, held)
+
+
+def _counts_as_stored(store: Store, archive: Archive, number: int) -> bool:
+    note = store.find_file(archive.file(number, NO_REPORT).path)
+    return note is not None and note.fate is Fate.STORED
 
 
 def _study(store: Store, archive: Archive, number: int) -> tuple[int, str]:
@@ -99,6 +109,10 @@ def _study(store: Store, archive: Archive, number: int) -> tuple[int, str]:
             same = row is None if region not in rows else row is not None and (rows[region] == row).all()
             if not same:
                 return version, f"another {modality.value} embedding: {number}, {region}"
+    # A damaged note is none: the file would be read once more. One that is there tells of this very study.
+    note = archive.file(number, version)
+    if store.find_file(note.path) not in (note, None):
+        return version, f"another note of its file: {number}"
     return version, ""
 
 

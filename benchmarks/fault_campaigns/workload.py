@@ -56,6 +56,7 @@ def run(
         store.add(
             [archive.image(n) for n in change if n >= first],
             [archive.report(n, version) for n, version in change.items() if version != NO_REPORT],
+            [archive.file(n, version) for n, version in change.items()],
         )
         tell("done", change)
         versions |= change

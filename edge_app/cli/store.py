@@ -231,7 +231,7 @@ def reencode(
         f"reports encoded; the store is now of {bundle.manifest.model_id}.",
         soft_wrap=True,
     )
-    say("Start servers of this store again with that bundle.")
+    say("Servers take that bundle up where their --bundle leads to it; start others again with it.")
 
 
 def _counted(studies: Sequence[str]) -> str:

@@ -24,7 +24,11 @@ def filled(campaigns, tmp_path):
 
     archive = Archive(1)
     with Store.open(tmp_path / "store", bundle=made_bundle(), create=True) as store:
-        store.add([archive.image(n) for n in range(20)], [archive.report(n, 0) for n in range(10)])
+        store.add(
+            [archive.image(n) for n in range(20)],
+            [archive.report(n, 0) for n in range(10)],
+            [archive.file(n, 0 if n < 10 else -1) for n in range(20)],
+        )
         yield archive, store
 
 
@@ -70,6 +74,15 @@ def test_what_was_lost_or_is_half_there_is_noticed(filled):
     faults = look(store, archive, Known(versions, {20: -1, 21: -1}))[1]
     assert any("half there" in fault for fault in faults)
     assert look(store, archive, Known(versions, {20: -1}))[1] == []
+
+
+def test_a_note_of_a_file_that_tells_of_something_else_is_noticed(filled):
+    from fault_campaigns.looking import Known, look
+
+    archive, store = filled
+    known = Known({n: 0 if n < 10 else -1 for n in range(20)})
+    store.add([], [], [archive.file(4, 7)])
+    assert look(store, archive, known)[1] == ["another note of its file: 4"]
 
 
 def test_a_wrong_answer_is_noticed(filled, monkeypatch):
