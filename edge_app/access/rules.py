@@ -70,6 +70,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/api/uploads/{upload}/pixels.json"): Rule(Permission.READ),
     ("GET", "/api/uploads/{upload}/ground.png"): Rule(Permission.READ),
     ("POST", "/api/ground"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
+    ("POST", "/api/ground/report"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/explain"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/alterations"): Rule(Permission.READ, Action.SEARCH, of_patients=True),
     ("POST", "/api/draft"): Rule(Permission.READ, Action.SEARCH, of_patients=True),

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import io
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
-from PIL import Image
 
 from edge_retrieve.edge_app.cli.console import answers, print_json, say
 from edge_retrieve.edge_app.cli.evaluating import model_encoder
 from edge_retrieve.edge_app.cli.group import named_extras
-from edge_retrieve.edge_app.cli.options import MODEL_SETTINGS, bundle_option, json_option, setting_options
+from edge_retrieve.edge_app.cli.options import (
+    MODEL_SETTINGS,
+    bundle_option,
+    json_option,
+    server_option,
+    setting_options,
+    token_option,
+)
+from edge_retrieve.edge_app.cli.remote import open_client, refuse_options
+from edge_retrieve.edge_app.client import Client
+from edge_retrieve.edge_app.grounding import grounding_json, grounding_of, grounding_shape
 from edge_retrieve.edge_app.outputs.origin import origin_of_model
-from edge_retrieve.edge_app.wire import Json, box_edges
-from edge_retrieve.runtime.anatomy import Region
-from edge_retrieve.runtime.bundle import Bundle
+from edge_retrieve.edge_app.shapes import GroundedText, UploadShape
+from edge_retrieve.edge_app.wire import box_edges
+from edge_retrieve.runtime.anatomy import Box, Region
+from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import MissingExtraError, OutputError, QueryError, reason_of
 from edge_retrieve.runtime.grounding.overlay import Correspondence, correspondences, overlay_png, pair_png
 from edge_retrieve.runtime.grounding.report import GroundedSentence, Grounding, ground_text
 from edge_retrieve.runtime.preprocess import load_radiograph
 from edge_retrieve.runtime.preprocess.types import FloatImage
 from edge_retrieve.runtime.store import Store
+from edge_retrieve.runtime.stored_picture import read_preview
 
 
 @click.command()
@@ -50,6 +60,8 @@ from edge_retrieve.runtime.store import Store
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the case store that holds the study.",
 )
+@server_option
+@token_option
 @click.option(
     "--out",
     metavar="DIR",
@@ -65,6 +77,8 @@ def ground(
     report_path: Path | None,
     beside: str | None,
     store_path: Path | None,
+    server: str | None,
+    token_file: Path | None,
     out: Path | None,
     bundle_path: Path | None,
     as_json: bool,
@@ -74,30 +88,35 @@ def ground(
 
     A sentence that denies a finding, or speaks of none, is nowhere.
     """
+    if server is not None:
+        refuse_options("store_path", "bundle_path", *MODEL_SETTINGS)
+    elif token_file is not None:
+        raise click.UsageError("A token is for a server: give --token-file with --server.")
     words = _words(text, report_path)
-    pixels = [load_radiograph(image).pixels]
-    if beside is not None:
-        pixels.append(_second(beside, store_path))
-    with model_encoder(bundle_path, **model) as encoder:
-        encodings = [encoder.encode_image(each) for each in pixels]
-        groundings = [ground_text(encoder, encoding, words) for encoding in encodings]
-        bundle = encoder.bundle
-    document = grounding_json(groundings[0])
+    if server is not None:
+        with open_client(server, token_file) as client:
+            seen = _ask(client, image, beside, words)
+    else:
+        with model_encoder(bundle_path, **model) as encoder:
+            seen = _look(encoder, image, beside, store_path, words)
+    groundings = [grounding_of(shape) for shape in seen.found]
+    document = grounding_json(seen.found[0])
     pairs: tuple[Correspondence, ...] = ()
     if beside is not None:
-        pairs = correspondences(_shown_regions(groundings[0]), encodings[0].boxes, encodings[1].boxes)
-        document["beside"] = grounding_json(groundings[1])
+        boxes = [[Box(*edges) for edges in shape.region_boxes] for shape in seen.found]
+        pairs = correspondences(_shown_regions(groundings[0]), *boxes)
+        document["beside"] = grounding_json(seen.found[1])
         document["correspondences"] = [
             {"region": pair.region.value, "first": box_edges(pair.first), "second": box_edges(pair.second)}
             for pair in pairs
         ]
     if out is not None:
-        _write(out / f"{image.stem}.png", overlay_png(pixels[0], groundings[0]))
-        maps = json.dumps(grounding_json(groundings[0], maps=True)) + "\n"
+        _write(out / f"{image.stem}.png", overlay_png(seen.pixels[0], groundings[0]))
+        maps = json.dumps(grounding_json(seen.found[0], maps=True)) + "\n"
         _write(out / f"{image.stem}.json", maps.encode())
-        _write_state(image, groundings[0], bundle, out / f"{image.stem}-gsps.dcm")
+        _write_state(image, groundings[0], seen, out / f"{image.stem}-gsps.dcm")
         if beside is not None:
-            _write(out / f"{image.stem}-beside.png", pair_png(pixels[0], pixels[1], pairs))
+            _write(out / f"{image.stem}-beside.png", pair_png(seen.pixels[0], seen.pixels[1], pairs))
     if as_json:
         print_json(document)
         return
@@ -110,40 +129,40 @@ def ground(
             say("The text has no sentence to look for.")
 
 
-def grounding_json(grounding: Grounding, *, maps: bool = False) -> Json:
-    """Return where the sentences of a text are.
+@dataclass(frozen=True)
+class _Seen:
+    """One image or two, where the sentences are on each, and the model that says so."""
 
-    Parameters
-    ----------
-    grounding : Grounding
-    maps : bool
-        With the maps' values, row by row.
-    """
-    return {
-        "width": grounding.width,
-        "height": grounding.height,
-        "sentences": [_sentence(sentence, maps) for sentence in grounding.sentences],
-    }
+    pixels: list[FloatImage]
+    found: list[GroundedText]
+    model_id: str
+    bundle_id: str
 
 
-def _sentence(sentence: GroundedSentence, maps: bool) -> Json:
-    found = sentence.map
-    row: Json = {
-        "text": sentence.text,
-        "section": sentence.section.value,
-        "ground": sentence.ground.name.lower(),
-        "findings": [finding.value for finding in sentence.findings],
-        "regions": [region.value for region in sentence.regions],
-        "peak": None if found is None else round(found.peak, 4),
-        "boxes": [{"box": box_edges(box), "value": round(value, 4)} for box, value in sentence.boxes],
-        "attribution": [
-            {"region": each.region.value, "share": round(each.share, 4), "named": each.named}
-            for each in sentence.attribution
-        ],
-    }
-    if maps:
-        row["map"] = None if found is None else [[round(float(v), 3) for v in line] for line in found.values]
-    return row
+def _look(encoder: Encoder, image: Path, beside: str | None, store_path: Path | None, words: str) -> _Seen:
+    pixels = [load_radiograph(image).pixels]
+    if beside is not None:
+        pixels.append(_second(beside, store_path))
+    encodings = [encoder.encode_image(each) for each in pixels]
+    found = [
+        grounding_shape(ground_text(encoder, encoding, words), encoding.boxes, maps=True)
+        for encoding in encodings
+    ]
+    return _Seen(pixels, found, encoder.bundle.manifest.model_id, encoder.bundle.bundle_id)
+
+
+def _ask(client: Client, image: Path, beside: str | None, words: str) -> _Seen:
+    pixels = [load_radiograph(image).pixels]
+    images: list[str | UploadShape] = [client.encode(image)]
+    if beside is not None and Path(beside).is_file():
+        pixels.append(load_radiograph(Path(beside)).pixels)
+        images.append(client.encode(Path(beside)))
+    elif beside is not None:
+        pixels.append(read_preview(client.image(beside)))
+        images.append(beside)
+    found = [client.ground_report(each, words, maps=True) for each in images]
+    model = client.archive().model
+    return _Seen(pixels, found, model.id, model.bundle)
 
 
 def _words(text: str | None, report: Path | None) -> str:
@@ -181,9 +200,8 @@ def _second(beside: str, store_path: Path | None) -> FloatImage:
         raise QueryError(
             f"'{beside}' is no file", where="--beside", remedy="Give an image file, or a study and --store"
         )
-    with Store.open(store_path) as store, Image.open(io.BytesIO(store.preview(beside))) as picture:
-        grey = np.asarray(picture.convert("L"), dtype=np.float32)
-    return np.asarray(grey / np.float32(255.0), dtype=np.float32)
+    with Store.open(store_path) as store:
+        return read_preview(store.preview(beside))
 
 
 def _shown_regions(grounding: Grounding) -> tuple[Region, ...]:
@@ -195,14 +213,16 @@ def _shown_regions(grounding: Grounding) -> tuple[Region, ...]:
     return tuple(found)
 
 
-def _write_state(image: Path, grounding: Grounding, bundle: Bundle, path: Path) -> None:
+def _write_state(image: Path, grounding: Grounding, seen: _Seen, path: Path) -> None:
     """Write a presentation state for the PACS, or say why there is none."""
     try:
         with named_extras("dicom"):
             from edge_retrieve.edge_app.outputs.presentation import grounding_state
             from edge_retrieve.edge_app.outputs.source import read_source
         source = read_source(image)
-        state = grounding_state(source, grounding, origin_of_model(bundle), datetime.now())
+        state = grounding_state(
+            source, grounding, origin_of_model(seen.model_id, seen.bundle_id), datetime.now()
+        )
     except (OutputError, MissingExtraError) as error:
         say(f"No presentation state: {error}")
         return

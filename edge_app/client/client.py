@@ -26,6 +26,7 @@ from edge_retrieve.edge_app.shapes import (
     Answer,
     Archive,
     Grounded,
+    GroundedText,
     JobList,
     JobShape,
     PixelFacts,
@@ -195,6 +196,11 @@ class Client(Explaining):
         """Return where a phrase is on a study or an upload."""
         image = {"upload": of.upload} if isinstance(of, UploadShape) else {"study": of}
         return self._post(Grounded, "/api/ground", {**image, "phrase": phrase, "regions": list(regions)})
+
+    def ground_report(self, of: str | UploadShape, text: str, *, maps: bool = False) -> GroundedText:
+        """Return where each sentence of a report is on a study or an upload, with the maps where wanted."""
+        image = {"upload": of.upload} if isinstance(of, UploadShape) else {"study": of}
+        return self._post(GroundedText, "/api/ground/report", {**image, "text": text, "maps": maps})
 
     # -- what readers think ------------------------------------------------------------------------
 

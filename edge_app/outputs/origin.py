@@ -7,14 +7,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 from edge_retrieve.edge_app.outputs.content import Origin
 from edge_retrieve.edge_app.workspace import Workspace
-from edge_retrieve.runtime.bundle import Bundle
 
 
 def origin_of(workspace: Workspace) -> Origin:
     """Return the model and the archive that a workspace answers with, as they are now."""
     store = workspace.store
     return replace(
-        origin_of_model(workspace.bundle),
+        origin_of_model(workspace.bundle.manifest.model_id, workspace.bundle.bundle_id),
         archive=workspace.label.name,
         archive_sha256=store.content_digest(),
         studies=store.count(),
@@ -22,7 +21,7 @@ def origin_of(workspace: Workspace) -> Origin:
     )
 
 
-def origin_of_model(bundle: Bundle) -> Origin:
+def origin_of_model(model_id: str, bundle_id: str) -> Origin:
     """Return the model alone, of what no archive had a part in."""
     try:
         software = version("edge-retrieve")
@@ -30,8 +29,8 @@ def origin_of_model(bundle: Bundle) -> Origin:
         software = "unknown"
     return Origin(
         software=software,
-        model_id=bundle.manifest.model_id,
-        bundle_id=bundle.bundle_id,
+        model_id=model_id,
+        bundle_id=bundle_id,
         archive="",
         archive_sha256="",
         studies=0,

@@ -56,6 +56,12 @@ from edge_retrieve.edge_app.shapes.feedback import (
     VerdictList,
     VerdictShape,
 )
+from edge_retrieve.edge_app.shapes.groundings import (
+    AttributionShape,
+    GroundedSentenceShape,
+    GroundedText,
+    ValuedBox,
+)
 from edge_retrieve.edge_app.shapes.jobs import JobList, JobProblemShape, JobShape
 from edge_retrieve.edge_app.shapes.naming import json_name, plain
 from edge_retrieve.edge_app.shapes.pictures import GreyWindow, Grounded, LocatedBox, PixelFacts
@@ -77,6 +83,7 @@ __all__ = [
     "Answer",
     "AnswerFacts",
     "Archive",
+    "AttributionShape",
     "BoxCitationShape",
     "BoxEdges",
     "CaseCitationShape",
@@ -94,6 +101,8 @@ __all__ = [
     "FusionShape",
     "GreyWindow",
     "Grounded",
+    "GroundedSentenceShape",
+    "GroundedText",
     "HitShape",
     "ImageFacts",
     "JobList",
@@ -128,6 +137,7 @@ __all__ = [
     "StudyPage",
     "StudyShape",
     "UploadShape",
+    "ValuedBox",
     "VerdictList",
     "VerdictShape",
     "VoteShape",

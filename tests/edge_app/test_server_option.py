@@ -1,4 +1,4 @@
-"""query, explain and studies, asked of a running server and of its store: the same answers."""
+"""query, explain, ground and studies, asked of a running server and of its store: the same answers."""
 
 import json
 
@@ -92,6 +92,37 @@ def test_the_page_of_a_server_is_that_of_its_store(run, served, toy, query_image
         pages.append((tmp_path / name).read_text())
     assert pages[0] == pages[1]
     assert pages[1].count("data:image/png") > 2
+
+
+SAID = "FINDINGS: Small nodule. No pleural effusion. The heart is normal. Follow-up of a cough."
+
+
+@pytest.mark.parametrize("beside", ["", "file", "study"])
+def test_a_server_grounds_as_its_model_does(run, served, toy, query_image, archive, tmp_path, beside):
+    store, address = served.workspace.store, served.address
+    other = {"file": archive / "case0.png", "study": store.studies(limit=1)[0].study}.get(beside)
+    asked = ("ground", query_image, "--text", SAID, *(("--beside", other) if other else ()))
+    here = ("--bundle", toy.bundle.path, "--allow-unsigned", *(("--store", store.path) if other else ()))
+    told = []
+    for name, source in (("local", here), ("remote", ("--server", address))):
+        text = run(*asked, *source)
+        assert text.exit_code == 0, text.output
+        document = printed(run(*asked, *source, "--out", tmp_path / name, "--json"))
+        files = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        told.append((text.stdout, document, files))
+    assert told[0] == told[1]
+    assert told[0][1]["sentences"][0]["ground"] == "seen"
+    assert len(told[0][2]) == (3 if other else 2)
+
+
+def test_what_cannot_be_grounded_there_is_told(run, served, query_image, tmp_path):
+    asked = ("ground", query_image, "--server", served.address)
+    nobody = run(*asked, "--text", "nodule", "--beside", "nobody")
+    assert (nobody.exit_code, "nobody" in nobody.stderr) == (1, True)
+    both = run(*asked, "--text", "nodule", "--store", tmp_path)
+    assert (both.exit_code, "the server decides this" in both.stderr) == (2, True)
+    token = run("ground", query_image, "--text", "nodule", "--token-file", tmp_path / "t")
+    assert (token.exit_code, "--server" in token.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

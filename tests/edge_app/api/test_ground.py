@@ -127,3 +127,20 @@ def test_a_map_of_nothing_has_no_box_and_is_transparent():
     nothing = np.zeros((24, 24), np.float32)
     assert boxes_of(nothing, 10, 10) == []
     assert not np.asarray(Image.open(io.BytesIO(map_png(nothing, 30, 60, 40))))[..., 1].any()
+
+
+@pytest.mark.parametrize("of", ["study", "upload"])
+def test_a_report_is_grounded_sentence_by_sentence(client, send, studies, query_image, of):
+    name = studies[0] if of == "study" else send(client, query_image.read_bytes(), "q.png")["upload"]
+    body = {of: name, "text": "Small nodule. No effusion."}
+    plain = client.post("/api/ground/report", json=body)
+    assert plain.status_code == 200, plain.text
+    stated, denied = plain.json()["sentences"]
+    assert (denied["ground"], denied["boxes"]) == ("denied", [])
+    assert stated["map"] is None
+    assert len(plain.json()["region_boxes"]) == 29
+    whole = client.post("/api/ground/report", json={**body, "maps": True}).json()
+    assert [len(row) for row in whole["sentences"][0]["map"]] == [24] * 24
+    assert whole["sentences"][0]["boxes"] == stated["boxes"]
+    for wrong, status in (({**body, "text": "  "}, 422), ({"text": "a"}, 422), ({**body, of: "no"}, 404)):
+        assert client.post("/api/ground/report", json=wrong).status_code == status
