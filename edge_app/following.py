@@ -157,6 +157,8 @@ class Pinned:
             return
         services = self._following.enter()
         try:
-            await self._app({**scope, PINNED: services}, receive, send)
+            # In place: who measures the request looks into its scope for what the routing found.
+            scope[PINNED] = services
+            await self._app(scope, receive, send)
         finally:
             self._following.leave(services)
