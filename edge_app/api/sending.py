@@ -98,7 +98,7 @@ def _work() -> Callable[..., Work]:
 
 
 def _told(passage: Passage, study: str, outcome: Outcome, detail: str) -> None:
-    """Have the audit trail tell how the sending ended; that it was asked for stands there already."""
+    """Have the audit trail tell of the sending itself; who asked for it is told as of every request."""
     guard, principal = passage.guard, passage.principal
     guard.record(
         Event(

@@ -20,11 +20,13 @@ def send_results(peer: Peer, outputs: Sequence[Output], told: Callable[[Outcome,
     outputs : sequence of Output
         Made before: what is sent is what was asked for, whatever the archive holds by then.
     told : callable
-        Told how it ended, however that was, for the audit trail.
+        Told that it begins, and how it ended, however that was, for the audit trail. What it raises at the
+        beginning ends the work: what cannot be recorded is not done.
     """
     objects = {output.file_name: output.data for output in outputs}
 
     def work(progress: Progress) -> Result:
+        told(Outcome.DONE, f"C-STORE to {peer.label} begins: {', '.join(objects)}")
         outcome, taken = Outcome.FAILED, 0
         try:
             sent = send_objects(peer, objects, progress)

@@ -153,25 +153,34 @@ class Pacs:
 
 
 @pytest.fixture
-def pacs(tmp_path):
-    """An archive of dcmtk that takes everything."""
+def run_pacs(tmp_path):
+    """Return a function that starts a storescp of dcmtk with further options; it takes everything."""
     if shutil.which("storescp") is None:
         pytest.skip("storescp (Debian package dcmtk) is not installed")
-    (tmp_path / "pacs").mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    process = subprocess.Popen(
-        ["storescp", "-od", str(tmp_path / "pacs"), "-aet", "ARCHIVE", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(200):
+    started = []
+
+    def start(*options):
+        folder = tmp_path / f"pacs{len(started)}"
+        folder.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        words = ["storescp", "-od", folder, "-aet", "ARCHIVE", *options, port]
+        with (folder.parent / f"{folder.name}.log").open("wb") as log:
+            started.append(subprocess.Popen([str(word) for word in words], stdout=log, stderr=log))
+        deadline = time.monotonic() + 20
+        while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+                    return Pacs(port, folder)
+            assert time.monotonic() < deadline, "storescp does not listen"
             time.sleep(0.05)
-        yield Pacs(port, tmp_path / "pacs")
-    finally:
+
+    yield start
+    for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def pacs(run_pacs):
+    return run_pacs()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from edge_retrieve.edge_app.settings import SETTINGS, ServerSettings
@@ -52,3 +54,31 @@ def test_listening_everywhere_answers_to_any_name_unless_some_are_given():
     assert ServerSettings(host="0.0.0.0").hosts == {"*"}
     assert "*" not in ServerSettings(host="0.0.0.0", allowed_hosts="pacs.local").hosts
     assert "pacs.local" in ServerSettings(allowed_hosts=" PACS.local ,").hosts
+
+
+def test_the_systems_that_results_are_sent_to():
+    settings = ServerSettings(
+        pacs="ARCHIVE@pacs.local:104, ODD@NAME@[::1]:11112", pacs_tls=True, pacs_tls_authorities="ca.pem"
+    )
+    first, second = settings.destinations("OURS")
+    assert (first.called, first.host, first.port, first.calling) == ("ARCHIVE", "pacs.local", 104, "OURS")
+    assert (second.called, second.host, second.port) == ("ODD@NAME", "::1", 11112)
+    assert (first.tls.authorities, first.tls.certificate) == (Path("ca.pem"), None)
+    assert ServerSettings().destinations() == ()
+    assert ServerSettings(pacs="A@h:1").destinations()[0].tls is None
+
+
+@pytest.mark.parametrize(
+    ("options", "clue"),
+    [
+        ({"pacs": "ARCHIVE"}, "names no DICOM system"),
+        ({"pacs": "ARCHIVE@pacs.local"}, "names no DICOM system"),
+        ({"pacs": "ARCHIVE@pacs.local:0"}, "no TCP port"),
+        ({"pacs": "MUCH_TOO_LONG_A_TITLE@pacs.local:104"}, "no AE title"),
+        ({"pacs": "A@one:104, A@two:104"}, "two systems are called 'A'"),
+        ({"pacs": "A@one:104", "pacs_tls_key": "key.pem"}, "--pacs-tls"),
+    ],
+)
+def test_a_system_that_is_none_is_refused(options, clue):
+    with pytest.raises(ConfigError, match=clue):
+        ServerSettings(**options)

@@ -226,11 +226,6 @@ def test_a_node_stores_what_it_receives(store, encoder, make_image, wait_for):
     assert len(seconds) == 3
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
 @pytest.fixture
 def secured(listen, certificates):
     server = TlsFiles(certificates / "server.pem", certificates / "server.key", certificates / "ca.pem")
@@ -293,49 +288,3 @@ def test_one_who_stops_in_the_middle_of_a_handshake_is_not_waited_for(listen, ce
 def test_a_wrong_certificate_is_named(certificates, wrong):
     with pytest.raises(ConfigError, match=wrong):
         TlsFiles(certificates / wrong, certificates / "server.key").server_context()
-
-
-def make_certificates(folder):
-    """Write ca, server (127.0.0.1), client, and a stranger whom the authority did not sign."""
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    now = datetime.datetime.now(datetime.timezone.utc)
-
-    def write(name, issuer=None, *, authority=False):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer[0] if issuer else subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        )
-        if not authority:
-            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        certificate = builder.sign(issuer[1] if issuer else key, hashes.SHA256())
-        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        (folder / f"{name}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.TraditionalOpenSSL,
-                serialization.NoEncryption(),
-            )
-        )
-        return subject, key
-
-    authority = write("ca", authority=True)
-    write("server", authority)
-    write("client", authority)
-    write("stranger", write("elsewhere", authority=True))
-    return folder

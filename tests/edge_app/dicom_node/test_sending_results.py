@@ -8,6 +8,7 @@ import time
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from pydicom import uid
 from starlette.testclient import TestClient
 
 from edge_retrieve.edge_app.access import passwords
@@ -16,6 +17,7 @@ from edge_retrieve.edge_app.access.database import AccessDatabase
 from edge_retrieve.edge_app.access.roles import Role
 from edge_retrieve.edge_app.access.tokens import Tokens
 from edge_retrieve.edge_app.api import create_app
+from edge_retrieve.edge_app.audit import AuditError, AuditTrail
 from edge_retrieve.edge_app.audit.references import references_of
 from edge_retrieve.edge_app.audit.verify import read_trail, verify_trail
 from edge_retrieve.edge_app.client import Client
@@ -105,14 +107,19 @@ def test_what_a_person_accepted_arrives_as_final(start, ask, pacs):
     held = pacs.objects()
     assert set(held) == {"SR", "PR", "OT"}
     assert {each.StudyInstanceUID for each in held.values()} == {STUDY}
+    assert {each.file_meta.TransferSyntaxUID for each in held.values()} == {uid.ExplicitVRLittleEndian}
     assert held["SR"].VerificationFlag == "VERIFIED"
     assert REPORT in held["SR"].to_json()
     reference = references_of(client.workspace.site.key).of(STUDY)
-    asked, sent = exports(client, 2)
-    assert (asked[0], asked[1], asked[3]) == ("local", "done", "POST /api/send: to ARCHIVE")
+    lines = exports(client, 3)
+    (asked,) = (line for line in lines if line[3] == "POST /api/send: to ARCHIVE")
+    assert asked[:2] == ("local", "done")
     assert reference in asked[2]
-    told = f"C-STORE to ARCHIVE at 127.0.0.1:{pacs.port}: 3 of 3 objects taken"
-    assert sent == ("local", "done", (reference,), told)
+    at = f"C-STORE to ARCHIVE at 127.0.0.1:{pacs.port}"
+    assert [line for line in lines if line != asked] == [
+        ("local", "done", (reference,), f"{at} begins: sr.dcm, gsps.dcm, sc.dcm"),
+        ("local", "done", (reference,), f"{at}: 3 of 3 objects taken"),
+    ]
 
 
 def test_before_that_nothing_of_the_draft_leaves(start, ask, pacs):
@@ -137,11 +144,28 @@ def test_what_the_archive_does_not_answer_fails_with_the_reason(start, ask):
     assert job["state"] == "failed"
     assert "nothing listens" in job["problem"]["what"]
     assert job["problem"]["where"] == f"GONE at 127.0.0.1:{port}"
-    assert exports(client, 2)[-1][1:] == (
-        "failed",
-        (references_of(client.workspace.site.key).of(STUDY),),
-        f"C-STORE to GONE at 127.0.0.1:{port}: 0 of 3 objects taken",
-    )
+    assert [line[1:] for line in exports(client, 3) if "objects taken" in line[3]] == [
+        (
+            "failed",
+            (references_of(client.workspace.site.key).of(STUDY),),
+            f"C-STORE to GONE at 127.0.0.1:{port}: 0 of 3 objects taken",
+        )
+    ]
+
+
+def test_what_cannot_be_recorded_does_not_leave(start, ask, pacs, monkeypatch):
+    client = start(pacs=pacs.name)
+    query, real = ask(client), AuditTrail.record
+
+    def full(trail, event):
+        if event.detail.startswith("C-STORE"):
+            raise AuditError("the audit trail cannot be written (No space left on device)")
+        real(trail, event)
+
+    monkeypatch.setattr(AuditTrail, "record", full)
+    job = ended(client, client.post("/api/send", json={"to": "ARCHIVE", "query": query}))
+    assert (job["state"], "audit trail" in job["problem"]["what"]) == ("failed", True)
+    assert pacs.objects() == {}
 
 
 def test_what_the_archive_does_not_take_is_named(start, ask, spool, tmp_path):
@@ -178,6 +202,30 @@ def test_what_cannot_be_sent_is_refused_at_once(start, ask, changes, status, wha
     assert answer.status_code == status, answer.text
     assert what in answer.json()["what"]
     assert client.get("/api/jobs").json()["jobs"] == []
+
+
+@pytest.mark.parametrize("name", ["client", "stranger"])
+def test_an_archive_that_asks_for_a_certificate_is_called_over_tls(
+    start, ask, run_pacs, certificates, tmp_path, name
+):
+    pacs = run_pacs(
+        *("+tls", certificates / "server.key", certificates / "server.pem"), *("+cf", certificates / "ca.pem")
+    )
+    client = start(
+        pacs=pacs.name,
+        pacs_tls=True,
+        pacs_tls_certificate=str(certificates / f"{name}.pem"),
+        pacs_tls_key=str(certificates / f"{name}.key"),
+        pacs_tls_authorities=str(certificates / "ca.pem"),
+    )
+    assert client.get("/api/destinations").json() == {"destinations": [{"name": "ARCHIVE", "tls": True}]}
+    job = ended(client, client.post("/api/send", json={"to": "ARCHIVE", "query": ask(client)}))
+    if name == "client":
+        assert (job["state"], job["result"]["sent"]) == ("done", 3)
+        assert set(pacs.objects()) == {"SR", "PR", "OT"}
+    else:
+        assert job["state"] == "failed"
+        assert pacs.objects() == {}
 
 
 def test_without_a_destination_there_is_none(start, ask):
@@ -227,7 +275,9 @@ def test_an_operator_sends_what_he_accepted_a_reader_and_others_do_not(
     log_in("otto")
     assert ended(client, client.post("/api/send", json=body))["state"] == "done"
     assert pacs.objects()["SR"].VerificationFlag == "VERIFIED"
-    assert [line[:2] for line in exports(client, 6)][-2:] == [("otto", "done")] * 2
+    lines = exports(client, 7)
+    assert [line[:2] for line in lines if line[3].startswith("C-STORE")] == [("otto", "done")] * 2
+    assert {line[:2] for line in lines} >= {("rita", "refused"), ("token of olga", "failed")}
 
 
 def test_the_client_sends(pacs, toy, store_path, tmp_path, make_image):
