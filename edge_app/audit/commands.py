@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from edge_retrieve.edge_app.access.site import Site
 from edge_retrieve.edge_app.audit.errors import AuditError
@@ -44,14 +44,20 @@ def audited(
         if required:
             raise
         recorded = False
-    outcome = Outcome.FAILED
-    try:
-        yield
-        outcome = Outcome.DONE
-    finally:
+
+    def record(outcome: Outcome) -> None:
         if recorded:
             recorder.record(_who(), action, outcome, studies=studies, detail=detail)
             recorder.close()
+
+    try:
+        yield
+    except BaseException:
+        # A full disk fails both: what went wrong first is told.
+        with suppress(AuditError):
+            record(Outcome.FAILED)
+        raise
+    record(Outcome.DONE)
 
 
 def _who() -> str:

@@ -61,8 +61,8 @@ def archive(path: Path, bundle: Bundle | None) -> tuple[tuple[Check, ...], Archi
             "store",
             f"it has schema {schema}; this version brings it to schema {SCHEMA_VERSION} when it is opened, "
             "and the version that wrote it cannot read it then",
-            f"Run: edge-retrieve store upgrade --store {path} --backup DEST, which copies it first; or copy it with "
-            "that version ('edge-retrieve store backup'). docs/admin-guide.md, Upgrade",
+            f"Run: edge-retrieve store upgrade --store {path} --backup DEST, which copies it first; or "
+            "copy it with that version ('edge-retrieve store backup'). docs/admin-guide.md, Upgrade",
         )
         return (_folder(path), old), facts
     try:

@@ -26,7 +26,7 @@ def states(checks):
 
 
 def test_a_sound_archive(copy, toy):
-    # Taken first: where the copy was made of a store in use, SQLite removes its side files when the look ends.
+    # Taken first: where the copy was made of a store in use, SQLite removes side files when the look ends.
     size = sum(path.stat().st_size for path in copy.rglob("*") if path.is_file())
     written = (copy / "store.sqlite").stat().st_mtime
     checks, facts = archive(copy, toy.bundle)
