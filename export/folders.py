@@ -25,11 +25,25 @@ def write_folder(out: Path, fill: Callable[[Path], Manifest]) -> Bundle:
     out : Path
     fill : callable
         Writes the files into the folder it is given and returns the manifest.
+
+    Raises
+    ------
+    ExportError
+        Where the folder cannot be written; what was copied by then is gone.
     """
     with tempfile.TemporaryDirectory(prefix="edge-retrieve-export-") as scratch:
         folder = Path(scratch) / "bundle"
         folder.mkdir()
         write_bundle(folder, fill(folder))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, out, dirs_exist_ok=True)
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(folder, out, dirs_exist_ok=True)
+        except OSError as error:
+            shutil.rmtree(out, ignore_errors=True)
+            # What `copytree` raises of several files has no reason of its own.
+            raise ExportError(
+                f"the bundle cannot be written ({error.strerror or 'is the disk full?'})",
+                where=str(out),
+                remedy="Free some space, or choose another folder",
+            ) from error
     return inspect_bundle(out)
