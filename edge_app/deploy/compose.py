@@ -38,7 +38,7 @@ def compose_files(serving: Serving, *, publish: str, version: str, base: str = B
     ------
     ConfigError
         Where a path depends on the current folder, the store's folder lies in the root of the file system,
-        or the image's name is none.
+        the image's name is none, or the server is to call another one.
     """
     serving.require_whole_paths()
     if serving.store.parent == serving.store.parent.parent:
@@ -50,6 +50,12 @@ def compose_files(serving: Serving, *, publish: str, version: str, base: str = B
     if not base or any(letter.isspace() for letter in base):
         raise ConfigError(
             f"{base!r} is no name of an image", where="--base", remedy=f"Write it as in {BASE_IMAGE}"
+        )
+    for option, host in serving.partners:
+        raise ConfigError(
+            f"the server is to call {host}, and nothing reaches out of its container",
+            where=option,
+            remedy="Leave it out, or run the server as a systemd service",
         )
     settings = serving.settings
     own = {"--store": f"{_DATA}/{serving.store.name}", "--host": "0.0.0.0"}

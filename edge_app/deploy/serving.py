@@ -52,12 +52,12 @@ class Serving:
 
     @property
     def partners(self) -> tuple[tuple[str, str], ...]:
-        """Options and the hosts on other machines that it calls by itself: a PACS, a language model."""
+        """Options and the hosts that it calls by itself: a PACS, a language model."""
         model = self.settings.endpoint()
         called = [("--pacs", peer.host) for peer in self.settings.destinations()]
         if model is not None:
             called.append(("--llm", urlsplit(model.url).hostname or ""))
-        return tuple((option, host) for option, host in called if not is_own(host))
+        return tuple(called)
 
     @property
     def written(self) -> tuple[tuple[str, Path], ...]:

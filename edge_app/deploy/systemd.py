@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from edge_retrieve.edge_app.access_settings import is_own
 from edge_retrieve.edge_app.deploy.serving import Serving
 from edge_retrieve.edge_app.deploy.templating import fill
 from edge_retrieve.runtime.errors import ConfigError
@@ -158,7 +159,7 @@ def _addresses(serving: Serving, site: Site) -> Sequence[str]:
             remedy="Name the networks of the readers and modalities, or listen on 127.0.0.1 behind a proxy",
         )
     for option, host in serving.partners:
-        if not _is_within(host, named):
+        if not is_own(host) and not _is_within(host, named):
             raise ConfigError(
                 f"the server is to call {host}, and the unit would keep it from there",
                 where=option,

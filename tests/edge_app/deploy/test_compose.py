@@ -109,6 +109,12 @@ def test_the_image_is_built_from_the_wheelhouse_alone(written):
         ((), ("--store", "/store"), "the whole file system"),
         ((), ("--store", "cases/store"), "Give the whole path"),
         ((), ("--store", "/srv/cases/store", "--bundle", "bundle"), "Give the whole path"),
+        ((), ("--store", "/srv/s", "--pacs", "ARCHIVE@10.1.2.3:104"), "reaches out of its container"),
+        (
+            (),
+            ("--store", "/srv/s", "--llm", "http://127.0.0.1:1/v1", "--llm-model", "m"),
+            "to call 127.0.0.1",
+        ),
         (("--base", "python:3.11\nUSER root"), ("--store", "/srv/cases/store"), "no name of an image"),
         (("--base", ""), ("--store", "/srv/cases/store"), "no name of an image"),
     ],
