@@ -162,6 +162,17 @@ def use_and_misuse(client, toy):
     client.post("/api/encode", files={"image": (name, b"Zwetschgenbaum")})
     found = client.post("/api/query", json={"upload": upload, "text": "typedquery nodule"})
     assert found.status_code == 200, found.text
+    asked = {"upload": upload, "text": "typedquery nodule", "regions": ["right upper lung zone"]}
+    for path, body in (
+        ("explain", asked),
+        ("draft", asked),
+        ("alterations", {"query": asked}),
+        ("alterations", {"query": {"study": "MRN7718Q"}}),
+        ("ground/report", {"upload": upload, "text": "typedquery Zwetschgenbaum. Nodule."}),
+        ("ground/report", {"study": "Zwetschgenbaum", "text": "a"}),
+    ):
+        client.post(f"/api/{path}", json=body)
+    client.get("/api/studies/Zwetschgenbaum", headers={"accept": "text/html"})
     for study in (
         f"{STUDY}.1",
         "ACC5512871",

@@ -125,8 +125,9 @@ def test_what_changes_when_the_region_is_blank_or_mirrored(room, page, telling):
     for row, label, studies in (("out", "Fall out", change["lost"]), ("in", "Come in", change["come"])):
         shown = told.locator(f"[data-row={row}]")
         assert shown.inner_text().startswith(label)
-        chips = [chip.get_attribute("data-study") for chip in shown.locator(".case-chip").all()]
-        assert chips == studies[:5]
+        chips = shown.locator(".case-chip").all()
+        assert [chip.get_attribute("data-study") for chip in chips] == studies[:5]
+        assert len({chip.bounding_box()["y"] for chip in chips}) == 1  # in one line
     # A case that comes in opens beside the query, like any other.
     told.locator("[data-row=in] .case-chip").first.click()
     page.wait_for_selector("#hit-viewer svg rect.match")
