@@ -12,7 +12,7 @@ from edge_retrieve.runtime.explain.votes import Floats
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import Store
-from edge_retrieve.runtime.store.records import Watermark
+from edge_retrieve.runtime.store.embeddings import Watermark
 
 FINDINGS: tuple[Finding, ...] = tuple(Finding)
 

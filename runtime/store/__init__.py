@@ -1,6 +1,7 @@
 """The case store: studies, images, reports, findings, boxes and every embedding, in SQLite."""
 
 from edge_retrieve.runtime.store.backup import Backup, restore_backup, write_backup
+from edge_retrieve.runtime.store.embeddings import Vectors, Watermark
 from edge_retrieve.runtime.store.ledger import Fate, ReadFile
 from edge_retrieve.runtime.store.opening import schema_version
 from edge_retrieve.runtime.store.pictures import StoredPicture
@@ -13,8 +14,6 @@ from edge_retrieve.runtime.store.records import (
     StoreStats,
     StudyRecord,
     StudySummary,
-    Vectors,
-    Watermark,
 )
 from edge_retrieve.runtime.store.schema import SCHEMA_VERSION
 from edge_retrieve.runtime.store.store import Store

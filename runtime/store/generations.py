@@ -18,8 +18,9 @@ from edge_retrieve.runtime.bundle import Bundle
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import lookups, writing
+from edge_retrieve.runtime.store.embeddings import FloatArray
 from edge_retrieve.runtime.store.pictures import read_picture
-from edge_retrieve.runtime.store.records import FloatArray, NewEncoding
+from edge_retrieve.runtime.store.records import NewEncoding
 from edge_retrieve.runtime.store.seals import Terms
 
 _Result = TypeVar("_Result")

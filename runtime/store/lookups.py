@@ -8,8 +8,9 @@ import struct
 
 from edge_retrieve.runtime.errors import GenerationError
 from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.store.embeddings import Watermark
 from edge_retrieve.runtime.store.pictures import StoredPicture, first_image, read_picture
-from edge_retrieve.runtime.store.records import KnownImage, Watermark
+from edge_retrieve.runtime.store.records import KnownImage
 from edge_retrieve.runtime.store.seals import Terms, damaged
 
 _SHOWN_DIGITS = 12  # of a bundle's identifier

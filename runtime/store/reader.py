@@ -16,18 +16,10 @@ from edge_retrieve.runtime.filters import Filters
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.store import filtering, ledger, lookups, reading
 from edge_retrieve.runtime.store.connections import ReadConnections
+from edge_retrieve.runtime.store.embeddings import FloatArray, Growth, Vectors, Watermark
 from edge_retrieve.runtime.store.ledger import ReadFile
 from edge_retrieve.runtime.store.pictures import StoredPicture
-from edge_retrieve.runtime.store.records import (
-    FloatArray,
-    Growth,
-    KnownImage,
-    StoreStats,
-    StudyRecord,
-    StudySummary,
-    Vectors,
-    Watermark,
-)
+from edge_retrieve.runtime.store.records import KnownImage, StoreStats, StudyRecord, StudySummary
 from edge_retrieve.runtime.store.seals import Terms
 from edge_retrieve.runtime.store.sqlite_errors import sensible, translated
 from edge_retrieve.runtime.store.worklist import Worklist

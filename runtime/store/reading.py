@@ -15,14 +15,8 @@ from edge_retrieve.runtime.findings import Assertion, Finding
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.preprocess.types import Flag, View
 from edge_retrieve.runtime.reports import Mention, ParsedReport, Section, Sentence
-from edge_retrieve.runtime.store.records import (
-    FloatArray,
-    StoredImage,
-    StoreStats,
-    StudyRecord,
-    StudySummary,
-    Vectors,
-)
+from edge_retrieve.runtime.store.embeddings import FloatArray, Vectors
+from edge_retrieve.runtime.store.records import StoredImage, StoreStats, StudyRecord, StudySummary
 from edge_retrieve.runtime.store.seals import (
     StudyRows,
     Terms,
