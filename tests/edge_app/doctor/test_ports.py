@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from edge_retrieve.edge_app.doctor import ports
 from edge_retrieve.edge_app.doctor.check import State
 from edge_retrieve.edge_app.doctor.ports import dicom_port, holder, port
 
@@ -96,3 +97,15 @@ def test_a_running_servers_own_dicom_port_is_no_fault(taken, answering):
     assert check.state is State.FAILED
     assert "another --dicom-port" in check.remedy
     assert dicom_port("127.0.0.1", nobodys, page).state is State.OK
+
+
+def test_a_hardened_services_dicom_port_is_known_by_its_user(taken, answering, monkeypatch):
+    # In namespaces of its own, its open files are kept back from its user, too (systemd's PrivateUsers).
+    monkeypatch.setattr(ports, "holder", lambda _: "")
+    page = answering({"status": "ready", "engine": "ONNX Runtime cpu"})
+    if not ports.owners(taken):
+        pytest.skip("this system does not tell who listens")
+    assert ports.owners(taken) == {os.getuid()}
+    assert dicom_port("127.0.0.1", taken, page).state is State.OK
+    monkeypatch.setattr(ports, "owners", lambda number: {number})
+    assert dicom_port("127.0.0.1", taken, page).state is State.FAILED
