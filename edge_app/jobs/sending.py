@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from edge_retrieve.edge_app.audit.errors import AuditError
 from edge_retrieve.edge_app.audit.events import Outcome
 from edge_retrieve.edge_app.dicom_node.peers import DicomError, Peer
 from edge_retrieve.edge_app.dicom_node.scu import send_objects
-from edge_retrieve.edge_app.jobs.runner import Progress, Result, Work
+from edge_retrieve.edge_app.jobs.runner import Cancelled, Progress, Result, Work
 from edge_retrieve.edge_app.outputs.kinds import Output
 
 
@@ -27,13 +29,16 @@ def send_results(peer: Peer, outputs: Sequence[Output], told: Callable[[Outcome,
 
     def work(progress: Progress) -> Result:
         told(Outcome.DONE, f"C-STORE to {peer.label} begins: {', '.join(objects)}")
-        outcome, taken = Outcome.FAILED, 0
         try:
             sent = send_objects(peer, objects, progress)
-            taken = sum(each.ok for each in sent)
-            outcome = Outcome.DONE if taken == len(sent) else Outcome.FAILED
-        finally:
-            told(outcome, f"C-STORE to {peer.label}: {taken} of {len(objects)} objects taken")
+        except BaseException:
+            # Also where it is cancelled in between; what went wrong first is told.
+            with suppress(AuditError):
+                told(Outcome.FAILED, f"C-STORE to {peer.label} did not end")
+            raise
+        taken = sum(each.ok for each in sent)
+        outcome = Outcome.DONE if taken == len(sent) else Outcome.FAILED
+        told(outcome, f"C-STORE to {peer.label}: {taken} of {len(sent)} objects taken")
         left = [f"{each.path.name}: {each.what}" for each in sent if not each.ok]
         if left:
             raise DicomError(
@@ -41,7 +46,8 @@ def send_results(peer: Peer, outputs: Sequence[Output], told: Callable[[Outcome,
                 where=peer.label,
                 remedy="Have the system take these kinds of objects, or look at its log",
             )
-        progress(len(sent), len(sent), "")
+        with suppress(Cancelled):  # too late: all of it is there
+            progress(len(sent), len(sent), "")
         return {"destination": peer.called, "sent": taken, "objects": ", ".join(objects)}
 
     return work

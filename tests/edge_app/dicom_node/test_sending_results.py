@@ -21,8 +21,12 @@ from edge_retrieve.edge_app.audit import AuditError, AuditTrail
 from edge_retrieve.edge_app.audit.references import references_of
 from edge_retrieve.edge_app.audit.verify import read_trail, verify_trail
 from edge_retrieve.edge_app.client import Client
+from edge_retrieve.edge_app.dicom_node.peers import Peer
 from edge_retrieve.edge_app.dicom_node.scp import StorageScp
 from edge_retrieve.edge_app.dicom_node.scp_settings import ScpSettings
+from edge_retrieve.edge_app.jobs.runner import Cancelled
+from edge_retrieve.edge_app.jobs.sending import send_results
+from edge_retrieve.edge_app.outputs.kinds import Output, OutputKind
 from edge_retrieve.edge_app.settings import ServerSettings
 from edge_retrieve.edge_app.workspace import Workspace
 from edge_retrieve.runtime.bundle import Trust
@@ -144,13 +148,38 @@ def test_what_the_archive_does_not_answer_fails_with_the_reason(start, ask):
     assert job["state"] == "failed"
     assert "nothing listens" in job["problem"]["what"]
     assert job["problem"]["where"] == f"GONE at 127.0.0.1:{port}"
-    assert [line[1:] for line in exports(client, 3) if "objects taken" in line[3]] == [
+    assert [line[1:] for line in exports(client, 3) if line[1] == "failed"] == [
         (
             "failed",
             (references_of(client.workspace.site.key).of(STUDY),),
-            f"C-STORE to GONE at 127.0.0.1:{port}: 0 of 3 objects taken",
+            f"C-STORE to GONE at 127.0.0.1:{port} did not end",
         )
     ]
+
+
+def test_a_job_that_is_cancelled_ends_between_objects_or_says_that_all_arrived(pacs, make_image):
+    outputs = [
+        Output(OutputKind.SR, f"{n}.dcm", "application/dicom", make_image(n), "", "", STUDY) for n in range(3)
+    ]
+
+    def cancelled_at(when):
+        told = []
+        work = send_results(Peer("127.0.0.1", pacs.port, "ARCHIVE"), outputs, lambda *one: told.append(one))
+
+        def progress(done, total, name):
+            if done == when:
+                raise Cancelled
+
+        try:
+            result = work(progress)
+        except Cancelled:
+            result = None
+        return result, told[-1][1]
+
+    result, told = cancelled_at(1)
+    assert (result, "did not end" in told, len(list(pacs.folder.iterdir()))) == (None, True, 1)
+    result, told = cancelled_at(3)
+    assert (result["sent"], "3 of 3 objects taken" in told, len(list(pacs.folder.iterdir()))) == (3, True, 3)
 
 
 def test_what_cannot_be_recorded_does_not_leave(start, ask, pacs, monkeypatch):
@@ -183,9 +212,10 @@ def test_what_the_archive_does_not_take_is_named(start, ask, spool, tmp_path):
     assert {entry.arrival.name for entry in spool.entries()} == {"SENDER"}
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "what"),
-    [
+def test_what_cannot_be_sent_is_refused_at_once(start, ask):
+    client = start(pacs="ARCHIVE@127.0.0.1:9")
+    query = ask(client)
+    for changes, status, what in [
         ({"to": "SOMEWHERE"}, 422, "not sent to 'SOMEWHERE'"),
         ({"to": None}, 422, "not sent to ''"),
         ({"kinds": ["fhir"]}, 422, "DICOM objects alone"),
@@ -193,14 +223,10 @@ def test_what_the_archive_does_not_take_is_named(start, ask, spool, tmp_path):
         ({"acceptance": "none-such"}, 404, "no draft was accepted"),
         ({"query": {"text": "nodule"}}, 422, "no image"),
         ({"port": 104}, 422, "unknown entries port"),
-    ],
-)
-def test_what_cannot_be_sent_is_refused_at_once(start, ask, changes, status, what):
-    client = start(pacs="ARCHIVE@127.0.0.1:9")
-    body = {"to": "ARCHIVE", "query": ask(client), **changes}
-    answer = client.post("/api/send", json=body)
-    assert answer.status_code == status, answer.text
-    assert what in answer.json()["what"]
+    ]:
+        answer = client.post("/api/send", json={"to": "ARCHIVE", "query": query, **changes})
+        assert answer.status_code == status, answer.text
+        assert what in answer.json()["what"]
     assert client.get("/api/jobs").json()["jobs"] == []
 
 
