@@ -93,11 +93,6 @@ def result_shape(result: RetrievalResult) -> Result:
     )
 
 
-def result_json(result: RetrievalResult) -> Json:
-    """Return the answer to a query as a JSON object."""
-    return asdict(result_shape(result))
-
-
 def study_line(summary: StudySummary) -> StudyLine:
     """Return a study as a line of the worklist."""
     return StudyLine(
