@@ -17,8 +17,8 @@ CODES_FROM = 1024
 """Rows from which codes are scanned; below, NumPy's product with all rows is as fast."""
 
 GRAPH_FROM = 1_000_000
-"""Rows from which a graph is walked; `bench search --calibrate` measures where it pays on a machine. At 131,072
-rows a walk took eleven times as long as a scan of codes that passes cells over."""
+"""Rows from which a graph is walked; `bench search --calibrate` measures where it pays on a machine.
+At 131,072 rows a walk took eleven times as long as a scan of codes."""
 
 GRAPH_FROM_WITHOUT_CODES = 32_768
 """The same where there is no compiled scan (`kernel`). A walk misses neighbours where the query comes from
