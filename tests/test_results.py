@@ -23,9 +23,9 @@ def about(path: Path) -> tuple[str, str, str]:
         document = json.loads(text)
         assert {"load"} <= set(document), "null where it was not written down"
         return document["date"], document["machine"], document["command"]
-    # A page for people names them in its first paragraph.
-    paragraph = text.split("\n\n")[1]
-    machine, date, command = re.fullmatch(r"(.+?), (\d{4}-\d{2}-\d{2}); `([^`]+)`.*", paragraph).groups()
+    # A page for people names them in its first paragraph: the machine before all else.
+    paragraph = " ".join(text.split("\n\n")[1].split())
+    machine, date, command = re.search(r"^(.+?),.*?\b(\d{4}-\d{2}-\d{2})\b.*?`([^`]+)`", paragraph).groups()
     return date, machine, command
 
 
