@@ -128,9 +128,11 @@ def drawn_box(visit: Visit) -> None:
 
 
 def evidence(visit: Visit) -> None:
-    """Show what speaks for and against, and a case that does, beside the query."""
+    """Show what speaks for and against, what a mirrored image changes, and a case beside the query."""
     visit.ask()
     visit.page.click("#tab-evidence")
+    visit.page.click("#evidence [data-alteration=mirrored]")
+    visit.page.wait_for_selector("#evidence .what-if-told:has-text('nearest cases stay')")
     visit.page.click("#evidence .case-chip >> nth=0")
     visit.page.wait_for_selector("#hit-viewer svg rect.match")
 
