@@ -7,41 +7,18 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.errors import ConfigError, EdgeRetrieveError, StoreError
 from edge_retrieve.runtime.report_sources import ReportSource
-from edge_retrieve.runtime.store import Fate, ReadFile, Store
+from edge_retrieve.runtime.store import Fate, ReadFile, Sight, Store
 
 _SETTLED_NS = 2_000_000_000
 """A file may change again within its time stamp's tick (2 s on FAT) and look the same: such are not noted."""
 
 _QUOTED = re.compile(r"'[^']*'")
-
-
-@dataclass(frozen=True)
-class Sight:
-    """A file as it lay there before it was read.
-
-    Parameters
-    ----------
-    path : bytes
-        Digest of its path.
-    size : int
-        Bytes.
-    mtime_ns : int
-        Nanoseconds.
-    said : bytes
-        Digest of what the sources of reports say of it.
-    """
-
-    path: bytes
-    size: int
-    mtime_ns: int
-    said: bytes
 
 
 class Ledger:
@@ -99,19 +76,16 @@ class Ledger:
     def find(self, sight: Sight) -> ReadFile | None:
         """Return what became of a file, None where it has to be read."""
         held = None if self._again else self._store.find_file(sight.path)
-        if held is None or (held.size, held.mtime_ns) != (sight.size, sight.mtime_ns):
+        if held is None or (held.sight.size, held.sight.mtime_ns) != (sight.size, sight.mtime_ns):
             return None
         if held.fate is Fate.DELETED:
             return held
-        return held if (held.said, held.terms) == (sight.said, self._terms[held.fate]) else None
+        return held if (held.sight.said, held.terms) == (sight.said, self._terms[held.fate]) else None
 
     def stored(self, sight: Sight, study: str, reason: str, *, spoke: bool) -> ReadFile:
         """Return the note of a file whose image a study holds."""
         return ReadFile(
-            sight.path,
-            sight.size,
-            sight.mtime_ns,
-            sight.said,
+            sight,
             self._terms[Fate.STORED],
             Fate.STORED,
             reason,
@@ -130,10 +104,7 @@ class Ledger:
             if path.name in reason or str(path.parent) in reason:
                 return None
         return ReadFile(
-            sight.path,
-            sight.size,
-            sight.mtime_ns,
-            sight.said,
+            sight,
             self._terms[Fate.REJECTED],
             Fate.REJECTED,
             reason,

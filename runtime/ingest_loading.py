@@ -12,13 +12,13 @@ from pathlib import Path
 from edge_retrieve.runtime.deid.deidentifier import Deidentifier
 from edge_retrieve.runtime.encoder import Encoder, PreparedImage
 from edge_retrieve.runtime.errors import ConfigError, PixelError
-from edge_retrieve.runtime.ingest_ledger import Ledger, Sight
+from edge_retrieve.runtime.ingest_ledger import Ledger
 from edge_retrieve.runtime.preprocess import load_radiograph
 from edge_retrieve.runtime.preprocess.grey import GreyScale
 from edge_retrieve.runtime.preprocess.render import grey_png
 from edge_retrieve.runtime.preprocess.types import Radiograph
 from edge_retrieve.runtime.report_sources import NOTHING, ReportEntry, ReportSource
-from edge_retrieve.runtime.store import ReadFile, Store
+from edge_retrieve.runtime.store import ReadFile, Sight, Store
 
 PREVIEW_SIDE = 1024
 """Longest side of the pictures kept in the store, pixels."""

@@ -9,7 +9,8 @@ row per token. All embeddings are brought to unit length.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -211,3 +212,20 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     built = build_toy(tmp_path_factory.mktemp("toy") / "bundle")
     assert inspect_bundle(built.bundle.path).bundle_id == built.bundle.bundle_id
     return built
+
+
+@pytest.fixture(scope="session")
+def turned_toy(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle whose text embeddings are those of the toy, turned about: no vector stays what it was."""
+    import onnx
+    from onnx import numpy_helper
+
+    folder = tmp_path_factory.mktemp("turned") / "bundle"
+    shutil.copytree(toy.bundle.path, folder)
+    (folder / "manifest.json").unlink()
+    path = str(folder / "text_encoder.onnx")
+    model = onnx.load(path)
+    (table,) = [tensor for tensor in model.graph.initializer if tensor.name == "table"]
+    table.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(toy.table[:, ::-1]), "table"))
+    onnx.save(model, path)
+    return write_bundle(folder, replace(toy.bundle.manifest, model_id="toy 2"))

@@ -15,7 +15,7 @@ from edge_retrieve.runtime.bundle import Bundle, Manifest
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.preprocess.types import View
 from edge_retrieve.runtime.reports import ParsedReport, parse_report
-from edge_retrieve.runtime.store import Fate, NewEncoding, NewImage, NewReport, ReadFile
+from edge_retrieve.runtime.store import Fate, NewEncoding, NewImage, NewReport, ReadFile, Sight
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -106,10 +106,7 @@ class Archive:
     def file(self, number: int, version: int) -> ReadFile:
         """Return the note of the file that a study came from, whose last report may be one of a version."""
         return ReadFile(
-            path=hashlib.sha256(self.name(number).encode()).digest(),
-            size=number,
-            mtime_ns=version,
-            said=b"said",
+            Sight(hashlib.sha256(self.name(number).encode()).digest(), number, version, b"said"),
             terms=b"terms",
             fate=Fate.STORED,
             study=self.name(number),

@@ -83,7 +83,7 @@ def look(store: Store, archive: Archive, known: Known | None) -> tuple[dict[int,
 
 
 def _counts_as_stored(store: Store, archive: Archive, number: int) -> bool:
-    note = store.find_file(archive.file(number, NO_REPORT).path)
+    note = store.find_file(archive.file(number, NO_REPORT).sight.path)
     return note is not None and note.fate is Fate.STORED
 
 
@@ -111,7 +111,7 @@ def _study(store: Store, archive: Archive, number: int) -> tuple[int, str]:
                 return version, f"another {modality.value} embedding: {number}, {region}"
     # A damaged note is none: the file would be read once more. One that is there tells of this very study.
     note = archive.file(number, version)
-    if store.find_file(note.path) not in (note, None):
+    if store.find_file(note.sight.path) not in (note, None):
         return version, f"another note of its file: {number}"
     return version, ""
 

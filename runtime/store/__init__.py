@@ -2,7 +2,7 @@
 
 from edge_retrieve.runtime.store.backup import Backup, restore_backup, write_backup
 from edge_retrieve.runtime.store.embeddings import Vectors, Watermark
-from edge_retrieve.runtime.store.ledger import Fate, ReadFile
+from edge_retrieve.runtime.store.ledger import Fate, ReadFile, Sight
 from edge_retrieve.runtime.store.opening import schema_version
 from edge_retrieve.runtime.store.pictures import StoredPicture
 from edge_retrieve.runtime.store.records import (
@@ -29,6 +29,7 @@ __all__ = [
     "NewReport",
     "Order",
     "ReadFile",
+    "Sight",
     "Store",
     "StoreStats",
     "StoredImage",

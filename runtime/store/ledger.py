@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import Enum
 
 from edge_retrieve.runtime.store.seals import Terms
@@ -27,8 +27,8 @@ class Fate(str, Enum):
 
 
 @dataclass(frozen=True)
-class ReadFile:
-    """A file that was read, as noted for the next time.
+class Sight:
+    """A file as it lay there before it was read.
 
     Parameters
     ----------
@@ -39,7 +39,22 @@ class ReadFile:
     mtime_ns : int
         When it was last modified, nanoseconds.
     said : bytes
-        Digest of what the sources of reports said of it.
+        Digest of what the sources of reports say of it.
+    """
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    said: bytes
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that was read, as noted for the next time.
+
+    Parameters
+    ----------
+    sight : Sight
     terms : bytes
         Digest of what else decided: the bundle, what cases pass before they are stored.
     fate : Fate
@@ -52,10 +67,7 @@ class ReadFile:
         Whether it brought a report, be it kept or not.
     """
 
-    path: bytes
-    size: int
-    mtime_ns: int
-    said: bytes
+    sight: Sight
     terms: bytes
     fate: Fate
     reason: str = ""
@@ -77,10 +89,7 @@ def note_files(db: sqlite3.Connection, files: Iterable[ReadFile], terms: Terms) 
         if file.fate is Fate.STORED and number is None:
             continue  # deleted meanwhile
         row = (
-            file.path,
-            file.size,
-            file.mtime_ns,
-            file.said,
+            *astuple(file.sight),
             file.terms,
             file.fate.value,
             file.reason,
@@ -110,7 +119,8 @@ def find_file(db: sqlite3.Connection, path: bytes, terms: Terms) -> ReadFile | N
     _, size, mtime_ns, said, of, fate, reason, _, spoke, report = held
     if spoke and report != report_now:
         return None
-    return ReadFile(path, size, mtime_ns, said, of, Fate(fate), reason, study or "", bool(spoke))
+    sight = Sight(path, size, mtime_ns, said)
+    return ReadFile(sight, of, Fate(fate), reason, study or "", bool(spoke))
 
 
 def forget_study(db: sqlite3.Connection, number: int, terms: Terms) -> None:

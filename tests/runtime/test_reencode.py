@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +5,6 @@ import pytest
 
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.backends import Backend
-from edge_retrieve.runtime.bundle import write_bundle
 from edge_retrieve.runtime.encoder import Encoder
 from edge_retrieve.runtime.errors import StoreError
 from edge_retrieve.runtime.hits import Modality
@@ -28,21 +26,8 @@ def encoder(toy):
 
 
 @pytest.fixture(scope="module")
-def turned(toy, tmp_path_factory):
-    """A bundle whose text embeddings are those of the toy, turned about: no vector stays what it was."""
-    import onnx
-    from onnx import numpy_helper
-
-    folder = tmp_path_factory.mktemp("turned") / "bundle"
-    shutil.copytree(toy.bundle.path, folder)
-    (folder / "manifest.json").unlink()
-    path = str(folder / "text_encoder.onnx")
-    model = onnx.load(path)
-    (table,) = [tensor for tensor in model.graph.initializer if tensor.name == "table"]
-    table.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(toy.table[:, ::-1]), "table"))
-    onnx.save(model, path)
-    bundle = write_bundle(folder, replace(toy.bundle.manifest, model_id="toy 2"))
-    with Encoder(bundle, Backend.CPU, threads=1) as encoder:
+def turned(turned_toy):
+    with Encoder(turned_toy, Backend.CPU, threads=1) as encoder:
         yield encoder
 
 
