@@ -8,7 +8,8 @@ import numpy as np
 
 from edge_retrieve.edge_app.bench.synthetic_rows import FloatArray, K, make_rows
 from edge_retrieve.runtime.index import kernel
-from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
+from edge_retrieve.runtime.index.partition import Partition
+from edge_retrieve.runtime.index.segment import Segment, build_segment
 from edge_retrieve.runtime.index.switch_points import SwitchPoints
 from edge_retrieve.runtime.store import Vectors
 

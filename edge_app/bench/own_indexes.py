@@ -11,7 +11,8 @@ import numpy as np
 from edge_retrieve.edge_app.bench.method import FloatArray, IntArray, Method
 from edge_retrieve.runtime.index.blocks import sync
 from edge_retrieve.runtime.index.files import PartitionFiles, empty_vectors
-from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
+from edge_retrieve.runtime.index.partition import Partition
+from edge_retrieve.runtime.index.segment import Segment, build_segment
 from edge_retrieve.runtime.store import Vectors, Watermark
 
 _BENCH = "bench"

@@ -24,7 +24,7 @@ import numpy as np
 
 from edge_retrieve.runtime.index.blocks import CheckedFile, sync, write_checked, writer
 from edge_retrieve.runtime.index.codes import code_parts, map_codes
-from edge_retrieve.runtime.index.partition import Segment, new_graph
+from edge_retrieve.runtime.index.segment import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
 FORMAT_VERSION = 6

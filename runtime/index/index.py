@@ -15,7 +15,8 @@ from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index.files import FileState, PartitionFiles, empty_vectors, sweep_files
 from edge_retrieve.runtime.index.keys import ALL_PARTITIONS, PartitionKey
 from edge_retrieve.runtime.index.merger import Merger
-from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
+from edge_retrieve.runtime.index.partition import Partition
+from edge_retrieve.runtime.index.segment import Segment, build_segment
 from edge_retrieve.runtime.index.switch_points import Form, load_switch_points
 from edge_retrieve.runtime.index.tail import Tail, overgrown
 from edge_retrieve.runtime.store import Store, Vectors, Watermark

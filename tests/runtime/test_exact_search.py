@@ -11,7 +11,8 @@ from edge_retrieve.runtime import search as searching
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index.files import empty_vectors
-from edge_retrieve.runtime.index.partition import Partition, Segment, build_segment
+from edge_retrieve.runtime.index.partition import Partition
+from edge_retrieve.runtime.index.segment import Segment, build_segment
 from edge_retrieve.runtime.index.switch_points import SwitchPoints
 from edge_retrieve.runtime.probe import Probe, suspicion
 from edge_retrieve.runtime.query import Combine

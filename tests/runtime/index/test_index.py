@@ -12,8 +12,7 @@ from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import FileState, Index, PartitionKey, kernel
 from edge_retrieve.runtime.index import tail as tail_module
 from edge_retrieve.runtime.index.files import PartitionFiles
-from edge_retrieve.runtime.index.partition import SwitchPoints
-from edge_retrieve.runtime.index.switch_points import save_switch_points
+from edge_retrieve.runtime.index.switch_points import SwitchPoints, save_switch_points
 
 WHOLE = PartitionKey(Modality.IMAGE, None)
 NODULE = "There is a nodule in the right upper lung zone."

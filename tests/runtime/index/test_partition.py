@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from edge_retrieve.runtime.index import Partition, kernel
-from edge_retrieve.runtime.index.partition import Form, Segment, SwitchPoints, build_segment
+from edge_retrieve.runtime.index.segment import Segment, build_segment
+from edge_retrieve.runtime.index.switch_points import Form, SwitchPoints
 from edge_retrieve.runtime.store import Vectors
 
 DIM = 32

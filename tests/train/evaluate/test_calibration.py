@@ -16,7 +16,7 @@ from edge_retrieve.runtime.fusion import asked_of, weights_for
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Partition
 from edge_retrieve.runtime.index.files import empty_vectors
-from edge_retrieve.runtime.index.partition import Segment
+from edge_retrieve.runtime.index.segment import Segment
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.search import search
 from edge_retrieve.runtime.store import Vectors

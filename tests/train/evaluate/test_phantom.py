@@ -14,7 +14,7 @@ from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.runtime.hits import Modality
 from edge_retrieve.runtime.index import Partition
 from edge_retrieve.runtime.index.files import empty_vectors
-from edge_retrieve.runtime.index.partition import Segment, build_segment
+from edge_retrieve.runtime.index.segment import Segment, build_segment
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.query import BOTH
 from edge_retrieve.runtime.search import search
