@@ -131,17 +131,6 @@ def _manifest(
     )
 
 
-def write_graph(graph: Graph, path: Path) -> None:
-    """Trace, check and save one graph.
-
-    Raises
-    ------
-    ExportError
-        Where the tracer or the ONNX checker refuses it.
-    """
-    path.write_bytes(trace_graph(graph).SerializeToString())
-
-
 def trace_graph(graph: Graph) -> onnx.ModelProto:
     """Trace and check one graph, float32.
 

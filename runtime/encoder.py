@@ -123,10 +123,6 @@ class Encoder:
         """Encode one image of shape [H, W], display intensity 0 to 1."""
         return self.encode_prepared([self.prepare(pixels)])[0]
 
-    def encode_images(self, images: Sequence[FloatImage]) -> list[ImageEncoding]:
-        """Encode several images, each of its own shape [H, W]."""
-        return self.encode_prepared([self.prepare(pixels) for pixels in images])
-
     def encode_prepared(self, images: Sequence[PreparedImage]) -> list[ImageEncoding]:
         """Encode images already brought to the model's square.
 

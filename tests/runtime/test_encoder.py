@@ -32,7 +32,9 @@ def test_image_embeddings_equal_the_hand_computation(toy, encoder):
 def test_a_batch_equals_its_images_one_by_one(toy, encoder):
     images = [as_pixels(toy.picture(seed, spine=seed / 20)) for seed in range(11)]
     images[3] = np.ascontiguousarray(images[3][:, :40])  # another shape in the same batch
-    for image, batched in zip(images, encoder.encode_images(images), strict=True):
+    for image, batched in zip(
+        images, encoder.encode_prepared([encoder.prepare(image) for image in images]), strict=True
+    ):
         alone = encoder.encode_image(image)
         np.testing.assert_allclose(batched.regions, alone.regions, atol=1e-6)
         assert batched.boxes == alone.boxes
