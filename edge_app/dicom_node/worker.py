@@ -147,7 +147,7 @@ class Worker:
                 self._failures.pop(entry.id, None)
                 continue
             # A batch is taken apart at once: only an object that fails by itself has to wait.
-            pause = 0.0 if len(entries) > 1 else min(2.0 ** (times - 1), _LONGEST_PAUSE_S)
+            pause = 0.0 if len(entries) > 1 else min(2.0 ** min(times - 1, 60), _LONGEST_PAUSE_S)
             self._failures[entry.id] = replace(before, times=times, not_before=time.monotonic() + pause)
         self._say(error, pause)
 

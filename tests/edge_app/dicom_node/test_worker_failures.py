@@ -20,11 +20,11 @@ def source_of(store):
 def test_failures_of_the_machine_are_tried_again(worker, spool, store, make_image, monkeypatch, error):
     real, calls = Store.add, []
 
-    def add(self, images, reports):
+    def add(self, images, reports, files=()):
         calls.append(len(images))
         if len(calls) < 4:
             raise error
-        real(self, images, reports)
+        real(self, images, reports, files)
 
     monkeypatch.setattr(Store, "add", add)
     monkeypatch.setattr("edge_retrieve.edge_app.dicom_node.worker._LONGEST_PAUSE_S", 0.0)
@@ -42,7 +42,7 @@ def test_failures_of_the_machine_are_tried_again(worker, spool, store, make_imag
 def test_while_it_fails_the_reason_is_told_without_identifiers(
     worker, spool, make_image, monkeypatch, caplog
 ):
-    def add(self, images, reports):
+    def add(self, images, reports, files=()):
         raise StoreError(f"there is no room for '{images[0].patient}'")
 
     monkeypatch.setattr(Store, "add", add)
@@ -61,10 +61,10 @@ def test_an_object_that_alone_fails_again_and_again_goes_into_quarantine(
 ):
     real = Store.add
 
-    def add(self, images, reports):
+    def add(self, images, reports, files=()):
         if any(image.patient == "POISON" for image in images):
             raise RuntimeError("nobody foresaw this")
-        real(self, images, reports)
+        real(self, images, reports, files)
 
     monkeypatch.setattr(Store, "add", add)
     monkeypatch.setattr("edge_retrieve.edge_app.dicom_node.worker._LONGEST_PAUSE_S", 0.0)
@@ -80,7 +80,7 @@ def test_an_object_that_alone_fails_again_and_again_goes_into_quarantine(
 def test_where_nothing_can_be_stored_nothing_goes_into_quarantine(worker, spool, make_image, monkeypatch):
     calls = []
 
-    def add(self, images, reports):
+    def add(self, images, reports, files=()):
         calls.append(1)
         if len(calls) > 20:
             worker._spool.incoming.rename(worker._spool.folder / "away")  # ends the loop
@@ -124,3 +124,20 @@ def test_after_a_crash_between_commit_and_clean_up_nothing_changes(
     assert spool.entries() == []
     assert source_of(store).is_file()
     assert len([path for path in spool.objects.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_machine_that_fails_for_days_is_tried_again(worker, spool, store, make_image, monkeypatch):
+    calls = []
+
+    def add(self, images, reports, files=()):
+        calls.append(1)
+        if len(calls) < 1100:  # the pause doubles each time, up to its most
+            raise StoreError("the disk is full")
+        real(self, images, reports, files)
+
+    real = Store.add
+    monkeypatch.setattr(Store, "add", add)
+    monkeypatch.setattr("edge_retrieve.edge_app.dicom_node.worker._LONGEST_PAUSE_S", 0.0)
+    spool.put([make_image(1)])
+    worker.drain()
+    assert store.count() == 1

@@ -90,7 +90,7 @@ from edge_retrieve.runtime.bundle import load_bundle
 open_graphs(load_bundle(), Backend({backend!r}))
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert "backend cpu: ONNX Runtime is not installed" in run.stderr
+    assert "cpu: ONNX Runtime is not installed" in run.stderr
     assert 'pip install "edge-retrieve[cpu]"' in run.stderr
 
 

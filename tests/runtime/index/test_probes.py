@@ -1,7 +1,14 @@
 import numpy as np
 
+from edge_retrieve.runtime.index.cells import Reach
 from edge_retrieve.runtime.index.codes import encode_rows
-from edge_retrieve.runtime.index.probes import LEAST_REACH, LEAST_WIDTH, code_width, draw_probes
+from edge_retrieve.runtime.index.probes import (
+    LEAST_REACH,
+    LEAST_WIDTH,
+    code_width,
+    draw_probes,
+    reach_width,
+)
 
 
 def test_probes_do_not_find_themselves():
@@ -35,8 +42,11 @@ def test_rows_around_centres_of_their_own_do_not_need_more_than_the_least():
     assert encode_rows(rows.astype(np.float32)).reach.width == LEAST_REACH
 
 
-def test_cells_with_rows_far_off_are_given_more_reach():
-    random = np.random.default_rng(5)
-    rows = random.normal(size=(4000, 8))
-    rows[::40] *= 30  # a few reach far beyond their cells
-    assert encode_rows(rows.astype(np.float32)).reach.width > 1.2 * LEAST_REACH
+def test_rows_that_scatter_farther_than_cells_say_are_given_more_reach():
+    sample = np.random.default_rng(5).normal(size=(2000, 16)).astype(np.float32)
+    probes, own = draw_probes(sample), np.zeros(2000, np.int32)
+    centre, share = np.zeros((1, 16), np.float32), np.ones(1, np.float32)
+    honest = reach_width(probes, own, Reach(centre, np.ones(16, np.float32), share, 0.0))
+    wrong = reach_width(probes, own, Reach(centre, np.full(16, 0.1, np.float32), share, 0.0))
+    assert LEAST_REACH <= honest < 1.2 * LEAST_REACH
+    assert wrong > 2 * LEAST_REACH
