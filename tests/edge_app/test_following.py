@@ -126,9 +126,7 @@ def test_it_takes_the_new_bundle_up_and_no_answer_is_mixed(port, own, place, tur
     assert {found for found, _, _ in answers[-2:]} == {200}
 
 
-def test_where_the_bundle_is_not_there_it_says_which_and_takes_it_up_later(
-    port, own, place, turned_toy, run
-):
+def test_where_the_bundle_is_not_there_it_says_which_and_takes_it_up_later(port, own, place, turned_toy, run):
     assert ask(port, "/api/query", QUERY)[0] == 200
     run("store", "reencode", "--store", own, "--bundle", turned_toy.path, "--allow-unsigned")
     named = f"another bundle (toy 2, {turned_toy.bundle_id[:12]})"
