@@ -1,6 +1,7 @@
 """How fast a region is searched on this machine: ours and what users could take instead, in one run.
 
-Methods take turns query by query, each with its files opened as a starting process finds them.
+Methods take turns query by query, in an order drawn anew, each with its files opened as a starting process
+finds them.
 """
 
 from __future__ import annotations
@@ -146,8 +147,12 @@ def _ask(built: list[_Built], questions: list[Question]) -> list[SearchRow]:
         each.method.open()
         for question in questions:  # once to have all in memory
             each.method.search(question.region, question.query, K)
+    turns = np.random.default_rng(0)
     for question in questions:
-        for each in built:
+        # In an order drawn anew: who comes after a method that fills the caches, or whose threads still run,
+        # is the slower for it.
+        for place in turns.permutation(len(built)):
+            each = built[place]
             start = time.perf_counter()
             answer = each.method.search(question.region, question.query, K)
             times[each.method.name].append(time.perf_counter() - start)
@@ -191,9 +196,11 @@ def _batches(methods: list[Method], questions: list[Question]) -> dict[str, floa
     """Return queries a second of methods that take turns: the median of nine rounds."""
     queries = np.stack([questions[number % len(questions)].query for number in range(_BATCH)])
     rates: dict[str, list[float]] = {}
+    turns = np.random.default_rng(1)
     for number in range(9):
         region = questions[number % len(questions)].region
-        for method in methods:
+        for place in turns.permutation(len(methods)):
+            method = methods[place]
             start = time.perf_counter()
             if method.search_batch(region, queries, K, _THREADS):
                 rates.setdefault(method.name, []).append(_BATCH / (time.perf_counter() - start))
