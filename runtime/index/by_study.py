@@ -19,19 +19,20 @@ class ByStudy:
     ----------
     studies : int64 array of shape [n]
         Ascending.
-    order : int64 array of shape [n] or None
-        The rows they belong to; None where rows lie in that order, as they do unless an image came late.
+    order : int32 array of shape [n] or None
+        The rows they belong to; None where rows lie in that order, as those without codes do unless an image
+        came late.
     """
 
     studies: IntArray
-    order: IntArray | None
+    order: npt.NDArray[np.int32] | None
 
     @classmethod
     def of(cls, studies: IntArray) -> ByStudy:
         """Bring rows into order."""
         if (studies[1:] >= studies[:-1]).all():
             return cls(studies, None)
-        order = np.argsort(studies, kind="stable").astype(np.int64)
+        order = np.argsort(studies, kind="stable").astype(np.int32)
         return cls(studies[order], order)
 
     def find(self, studies: IntArray) -> tuple[IntArray, IntArray]:
@@ -41,7 +42,7 @@ class ByStudy:
 
     def numbers(self, places: IntArray) -> IntArray:
         """Return the rows at places."""
-        return places if self.order is None else self.order[places]
+        return places if self.order is None else self.order[places].astype(np.int64)
 
     def mask(self, studies: IntArray) -> ByteArray:
         """Return a mask of the rows that belong to studies."""

@@ -1,7 +1,7 @@
 """Cells: which of a partition's rows lie together, and how high those of a cell can score.
 
 Rows are shared out to the nearest of about as many centres as a cell then has rows (Lloyd, "Least squares
-quantization in PCM", 1982), and codes lie in the order of their cells. A row's score is its centre's and
+quantization in PCM", 1982), and rows and codes lie in the order of their cells. A row's score is its centre's and
 what it scatters around it. The scatter of a cell's rows along a query has a standard deviation: the
 partition's, by direction, times the cell's own share. A cell is passed over where its centre's score and
 about three of these stay below the worst of the best so far; each partition measures how many it takes.
@@ -31,30 +31,25 @@ _ASSUMED = 8  # rows of common scatter that are counted to each cell
 
 @dataclass(frozen=True)
 class Cells:
-    """Which row lies where.
+    """Where rows lie that come cell by cell: a cell's codes begin with a block and fill as many as they take.
 
     Parameters
     ----------
-    rows : int32 array of shape [blocks, 64]
-        The row at each place, cell by cell; within a cell they ascend, and -1 fills up its last block.
     starts : int32 array of shape [C + 1]
         The block with which each cell begins, and where the last one ends.
     offsets : int32 array of shape [C + 1]
         How many rows come before each cell's, of which there is at least one; their number at the end.
     """
 
-    rows: IntArray
     starts: IntArray
     offsets: IntArray
 
     @classmethod
-    def of(cls, order: IntArray, counts: IntArray) -> Cells:
-        """Lay rows out that come cell by cell, so many in each."""
+    def of(cls, counts: IntArray) -> Cells:
+        """Lay out cells of so many rows each."""
         starts = np.concatenate([[0], np.cumsum(-(-counts // BLOCK))])
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.full(int(starts[-1]) * BLOCK, -1, np.int32)
-        rows[np.repeat(starts[:-1] * BLOCK - offsets[:-1], counts) + np.arange(len(order))] = order
-        return cls(rows.reshape(-1, BLOCK), starts.astype(np.int32), offsets.astype(np.int32))
+        return cls(starts.astype(np.int32), offsets.astype(np.int32))
 
     @property
     def counts(self) -> IntArray:
@@ -62,23 +57,17 @@ class Cells:
         return np.diff(self.offsets)
 
     @property
-    def order(self) -> IntArray:
-        """The rows, cell by cell; shape [n]."""
-        rows = self.rows.ravel()
-        return rows[rows >= 0]
-
-    @property
-    def places(self) -> IntArray:
-        """Where the rows of `order` lie; shape [n]."""
-        return np.flatnonzero(self.rows.ravel() >= 0).astype(np.int32)
-
-    @property
     def numbers(self) -> IntArray:
-        """The cells of the rows of `order`; shape [n]."""
+        """The cell of each row, shape [n]."""
         return np.repeat(np.arange(len(self.counts), dtype=np.int32), self.counts)
 
+    def places(self, rows: IntArray) -> IntArray:
+        """Return where the codes of rows lie, counted over all blocks; shape [n]."""
+        cells = np.searchsorted(self.offsets, rows, side="right") - 1
+        return rows + (self.starts[cells] * BLOCK - self.offsets[cells])
+
     def take_apart(self, ordered: FloatArray) -> FloatArray:
-        """Take their cells' means from the rows of `order`, shape [n, D], in place; return these, [C, D]."""
+        """Take their cells' means from all rows, shape [n, D], in place; return these, shape [C, D]."""
         centres = np.empty((len(self.counts), ordered.shape[1]), np.float32)
         for cell, (start, end) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
             rows = ordered[start:end]
@@ -125,13 +114,20 @@ def count_cells(rows: int) -> int:
     return int(min(MOST_CELLS, max(1, round(rows**0.5))))
 
 
-def share_out(rows: FloatArray, mean: FloatArray) -> Cells:
+def share_out(rows: FloatArray, mean: FloatArray) -> tuple[IntArray, Cells]:
     """Share rows out to cells.
 
     Parameters
     ----------
     rows : float32 array of shape [n, D]
     mean : float32 array of shape [D]
+
+    Returns
+    -------
+    order : int64 array of shape [n]
+        The rows cell by cell; those of a cell ascend.
+    cells : Cells
+        Of rows in this order.
     """
     number = count_cells(len(rows))
     sample = rows[:: max(1, len(rows) // max(_SAMPLE, 8 * number))] - mean
@@ -144,7 +140,7 @@ def share_out(rows: FloatArray, mean: FloatArray) -> Cells:
         part = slice(start, start + _AT_ONCE)
         cells[part] = _nearest(rows[part] @ leading, centres)
     counts = np.bincount(cells, minlength=len(centres)).astype(np.int32)
-    return Cells.of(np.argsort(cells, kind="stable").astype(np.int32), counts[counts > 0])
+    return np.argsort(cells, kind="stable"), Cells.of(counts[counts > 0])
 
 
 def _centres(sample: FloatArray, count: int) -> FloatArray:
@@ -170,7 +166,7 @@ def shares_of(cells: Cells, lengths: FloatArray) -> FloatArray:
     ----------
     cells : Cells
     lengths : float32 array of shape [n]
-        Squares of the distances of the rows of `order` from their centres.
+        Squares of the rows' distances from their centres.
     """
     common = max(float(lengths.mean()), 1e-12)
     own = np.add.reduceat(lengths, cells.offsets[:-1]) / common

@@ -39,7 +39,7 @@ _LINE = 64  # bytes in a line of a processor's cache
 _PARTS = (
     *(("coder", n, "<f4") for n in ("mean", "rotation", "levels", "deviation", "residual", "spreads")),
     ("coder", "slots", "<i4"),
-    *(("cells", name, "<i4") for name in ("rows", "starts", "offsets")),
+    *(("cells", name, "<i4") for name in ("starts", "offsets")),
     *(("reach", name, "<f4") for name in ("centres", "scatter", "shares")),
 )
 
@@ -82,7 +82,7 @@ class Coder:
     width: float
 
 
-def encode_rows(rows: FloatArray, nibbles: int | None = None) -> CodedRows:
+def encode_rows(rows: FloatArray, nibbles: int | None = None) -> tuple[IntArray, CodedRows]:
     """Share rows out to cells, learn a coder of what they differ from their cells' centres, and code that.
 
     Parameters
@@ -91,12 +91,19 @@ def encode_rows(rows: FloatArray, nibbles: int | None = None) -> CodedRows:
         At least one.
     nibbles : int, optional
         Length of a code in half bytes, even; by default half of D, which is two bits a dimension.
+
+    Returns
+    -------
+    order : int64 array of shape [n]
+        The rows cell by cell: a search finds its candidates side by side where they lie in this order.
+    coded : CodedRows
+        Of the rows in this order.
     """
     count, dim = rows.shape
     every = slice(None, None, max(1, count // _SAMPLE))
     mean = rows[every].mean(axis=0, dtype=np.float64).astype(np.float32)
-    cells = share_out(rows, mean)
-    apart = rows[cells.order]
+    order, cells = share_out(rows, mean)
+    apart = rows[order]
     centres = cells.take_apart(apart)
     sample, own = apart[every], cells.numbers[every]
     coder, known = _learn(sample, mean, nibbles or max(2, (dim // 2 + 1) // 2 * 2))
@@ -109,7 +116,7 @@ def encode_rows(rows: FloatArray, nibbles: int | None = None) -> CodedRows:
     reach = Reach(turned, np.square(coder.deviation), shares_of(cells, coded.lengths), 0.0)
     probes = draw_probes(sample @ coder.rotation.T + turned[own])
     width = code_width(probes, known.T + turned[own], share[every], coder.residual)
-    return CodedRows(
+    return order, CodedRows(
         replace(coder, width=width),
         cells,
         replace(reach, width=reach_width(probes, own, reach)),
@@ -157,8 +164,8 @@ def _code_all(coder: Coder, rows: FloatArray) -> _Coded:
 
 def _in_blocks(halves: ByteArray, cells: Cells) -> ByteArray:
     """Lay nibbles, shape [nibbles, n], out as the kernel reads them, shape [blocks, nibbles / 2, 64]."""
-    pairs = np.zeros((len(halves) // 2, cells.rows.size), np.uint8)
-    pairs[:, cells.places] = halves[0::2] | (halves[1::2] << 4)
+    pairs = np.zeros((len(halves) // 2, int(cells.starts[-1]) * BLOCK), np.uint8)
+    pairs[:, cells.places(np.arange(halves.shape[1]))] = halves[0::2] | (halves[1::2] << 4)
     # Byte 2i of a block is its place i, byte 2i + 1 its place 32 + i.
     split = pairs.reshape(len(pairs), -1, 2, BLOCK // 2)
     return np.ascontiguousarray(split.transpose(1, 0, 3, 2)).reshape(-1, len(pairs), BLOCK)
@@ -220,17 +227,16 @@ def _spread_levels(left: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class CodedRows:
-    """Rows as codes and as bytes, cell by cell.
+    """Rows, which come cell by cell, as codes and as bytes.
 
     Parameters
     ----------
     coder : Coder
     cells : Cells
-        Which row lies where.
     reach : Reach
     codes : uint8 array of shape [blocks, nibbles / 2, 64]
     in_bytes : int8 array of shape [n, D]
-        Rows less their cells' centres, in the coder's grain; in the order of the cells, without gaps.
+        Rows less their cells' centres, in the coder's grain.
     """
 
     coder: Coder
@@ -243,7 +249,7 @@ class CodedRows:
 def code_parts(coded: CodedRows) -> list[bytes]:
     """Return what a file of codes consists of; `map_codes` reads it."""
     coder, cells, reach = coded.coder, coded.cells, coded.reach
-    head = [np.asarray([len(coder.slots), len(cells.counts), len(cells.rows)], "<i4")]
+    head = [np.asarray([len(coder.slots), len(cells.counts), len(coded.codes)], "<i4")]
     head += [np.asarray(getattr(coded, room).__dict__[name], kind) for room, name, kind in _PARTS]
     head.append(np.asarray([coder.grain, coder.width, reach.width], "<f4"))
     parts = [array.tobytes() for array in head]
@@ -264,7 +270,6 @@ def map_codes(path: Path, dim: int) -> CodedRows:
         "residual": (dim,),
         "spreads": (_SPREADS,),
         "slots": (nibbles, 4),
-        "rows": (blocks, BLOCK),
         "starts": (number + 1,),
         "offsets": (number + 1,),
         "centres": (number, dim),

@@ -27,7 +27,7 @@ from edge_retrieve.runtime.index.codes import code_parts, map_codes
 from edge_retrieve.runtime.index.segment import Segment, new_graph
 from edge_retrieve.runtime.store import Vectors, Watermark
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """Goes up with a change of what the files hold."""
 
 _ATTEMPTS = 2  # at reading files that another process may be exchanging

@@ -194,7 +194,7 @@ class Index:
     def _extended(self, key: PartitionKey, held: Partition) -> Partition:
         tail = held.tail.vectors
         seen = max(
-            (int(rows.owners[-1]) for rows in (held.base.vectors, tail) if len(rows.owners)), default=0
+            (int(rows.owners.max()) for rows in (held.base.vectors, tail) if len(rows.owners)), default=0
         )
         since = self._store.growth(
             key.modality, key.region, after=seen, replaced=held.replaced, deleted=held.deleted

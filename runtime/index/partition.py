@@ -80,9 +80,10 @@ class Partition:
         scores : float32 array of shape [n]
             Exact inner products; of a study with several rows, the best.
         """
-        if self._codes_alone is not None:
-            [found] = self._codes_alone.best_studies(query, count, self._words(exclude), thorough)
-            return found
+        scan = self._codes_alone
+        if scan is not None:
+            excluded = self._words(scan, exclude) if len(exclude) else None
+            return scan.best_studies(query, count, excluded, thorough)
         unwanted = _numbers(exclude)
         studies, each_scores = [], []
         for segment, by_study, gone in zip(
@@ -115,9 +116,11 @@ class Partition:
 
         Other threads run meanwhile: on several cores, share the queries out.
         """
-        if self._codes_alone is None:
+        scan = self._codes_alone
+        if scan is None:
             return [self.search(query, count, exclude, thorough=thorough) for query in queries]
-        return self._codes_alone.best_studies(queries, count, self._words(exclude), thorough)
+        excluded = self._words(scan, exclude) if len(exclude) else None
+        return scan.all_best_studies(queries, count, excluded, thorough)
 
     def scores(self, query: FloatArray, studies: IntArray) -> FloatArray:
         """Return the exact score of given studies, NaN for those the partition has no row of."""
@@ -158,10 +161,8 @@ class Partition:
         simple = not changed and self.base.graph is None and self._rows_per_study == 1
         return self.base.scan if simple else None
 
-    def _words(self, exclude: Collection[int]) -> kernel.WordArray | None:
-        if not len(exclude) or self._codes_alone is None:
-            return None
-        return self._codes_alone.excluding(np.flatnonzero(self._by_study[0].mask(_numbers(exclude))))
+    def _words(self, scan: kernel.CodeScan, exclude: Collection[int]) -> kernel.WordArray:
+        return scan.excluding(np.flatnonzero(self._by_study[0].mask(_numbers(exclude))))
 
     @cached_property
     def _by_study(self) -> tuple[ByStudy, ByStudy]:

@@ -36,13 +36,13 @@ static void forget(PyObject *capsule) { free(PyCapsule_GetPointer(capsule, NAME)
 
 /* partition(addresses, count, grain, wider, dim, nibbles, sharing, cells): the arrays stay the caller's, who keeps them alive. */
 static PyObject *new_partition(PyObject *module, PyObject *args) {
-    unsigned long long at[16];
+    unsigned long long at[15];
     Partition *p = malloc(sizeof *p);
     long long count;
     (void)module;
     if (!p) return PyErr_NoMemory();
-    if (!PyArg_ParseTuple(args, "(KKKKKKKKKKKKKKKK)Lffiiii", &at[0], &at[1], &at[2], &at[3], &at[4], &at[5], &at[6],
-                          &at[7], &at[8], &at[9], &at[10], &at[11], &at[12], &at[13], &at[14], &at[15], &count, &p->grain, &p->wider, &p->dim,
+    if (!PyArg_ParseTuple(args, "(KKKKKKKKKKKKKKK)Lffiiii", &at[0], &at[1], &at[2], &at[3], &at[4], &at[5], &at[6],
+                          &at[7], &at[8], &at[9], &at[10], &at[11], &at[12], &at[13], &at[14], &count, &p->grain, &p->wider, &p->dim,
                           &p->nibbles, &p->sharing, &p->cells)) {
         free(p);
         return NULL;
@@ -54,15 +54,14 @@ static PyObject *new_partition(PyObject *module, PyObject *args) {
     p->residual = (const float *)(uintptr_t)at[4];
     p->spreads = (const float *)(uintptr_t)at[5];
     p->slots = (const int32_t *)(uintptr_t)at[6];
-    p->numbers = (const int32_t *)(uintptr_t)at[7];
-    p->starts = (const int32_t *)(uintptr_t)at[8];
-    p->offsets = (const int32_t *)(uintptr_t)at[9];
-    p->centres = (const uint16_t *)(uintptr_t)at[10];
-    p->scatter = (const float *)(uintptr_t)at[11];
-    p->shares = (const float *)(uintptr_t)at[12];
-    p->bytes = (const int8_t *)(uintptr_t)at[13];
-    p->rows = (const float *)(uintptr_t)at[14];
-    p->studies = (const int64_t *)(uintptr_t)at[15];
+    p->starts = (const int32_t *)(uintptr_t)at[7];
+    p->offsets = (const int32_t *)(uintptr_t)at[8];
+    p->centres = (const uint16_t *)(uintptr_t)at[9];
+    p->scatter = (const float *)(uintptr_t)at[10];
+    p->shares = (const float *)(uintptr_t)at[11];
+    p->bytes = (const int8_t *)(uintptr_t)at[12];
+    p->rows = (const float *)(uintptr_t)at[13];
+    p->studies = (const int64_t *)(uintptr_t)at[14];
     p->count = count;
     if (p->dim < 1 || p->dim > MOST_DIM || p->nibbles > MOST_NIBBLES || p->sharing > 4 || p->cells < 1 || p->cells > MOST_CELLS ||
         count < 1 || count > INT32_MAX) {

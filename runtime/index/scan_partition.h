@@ -21,9 +21,8 @@ typedef struct {
     const float *residual;    /* [dim]: variance that the codes leave */
     const float *spreads;     /* [16]: a row's own share of that, as a length; the last nibble says which */
     const int32_t *slots;     /* [sharing][nibbles]: directions in a nibble, `dim` for none */
-    const int32_t *numbers;   /* [blocks][64]: the row at each place */
     const int32_t *starts;    /* [cells + 1]: the block with which a cell begins */
-    const int32_t *offsets;   /* [cells + 1]: how many rows come before a cell's */
+    const int32_t *offsets;   /* [cells + 1]: how many rows come before a cell's: rows, too, lie cell by cell */
     const uint16_t *centres;  /* [dim][cells] in bfloat16: a cell's mean less that of all rows, by direction */
     const float *scatter;     /* [dim]: variance of rows around their cells' centres */
     const float *shares;      /* [cells]: a cell's own share of that, as a length */

@@ -32,11 +32,14 @@ _MOST_PASSED_OVER = 1024  # excluded rows for which a walk is widened; beyond, a
 
 
 def build_segment(vectors: Vectors, switch: SwitchPoints = DEFAULT_SWITCH_POINTS) -> Segment:
-    """Bring rows into the form for their number."""
+    """Bring rows into the form for their number, and those with codes into the order of their cells."""
     count, dim = vectors.rows.shape
     form = switch.form(count)
     if form is Form.CODES and dim <= kernel.MOST_DIM:
-        return Segment(vectors, codes=encode_rows(vectors.rows))
+        order, codes = encode_rows(vectors.rows)
+        return Segment(
+            Vectors(vectors.owners[order], vectors.studies[order], vectors.rows[order]), codes=codes
+        )
     return Segment(vectors, graph=build_graph(vectors.rows) if form is Form.GRAPH else None)
 
 

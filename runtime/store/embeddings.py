@@ -37,7 +37,7 @@ class Watermark:
 
 @dataclass(frozen=True)
 class Vectors:
-    """Embeddings of one partition in ascending order of their owners.
+    """Embeddings of one partition; the store gives them in ascending order of their owners.
 
     Parameters
     ----------
