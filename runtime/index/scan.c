@@ -15,17 +15,13 @@
 #include "scan_lanes.h"
 
 #define AHEAD 8   /* float32 rows fetched ahead */
-#ifndef LATE
-#define LATE 48
-#endif
 #define SEEDS 8   /* rows scored first by their bytes, beyond those wanted */
 
 /* What a search works on. */
 typedef struct {
     uint16_t *sums;     /* [blocks][64], of the largest cell */
-    int32_t *waiting;   /* [blocks][64] and LATE: rows found and on their way, and what their cells' centres score */
-    float *centres;
-    int size;           /* how many wait */
+    int32_t *waiting;   /* [blocks][64], likewise: places found and fetched, scored when the next cell is summed up */
+    int size, cell;     /* how many wait, and whose they are */
     int32_t *near;      /* [count]: rows that may be among the best, and their scores by their bytes */
     float *near_scores;
     int64_t number;     /* how many are near */
@@ -85,36 +81,37 @@ INLINE void fetch_far(const void *from, int64_t size) {
 }
 
 /* Find the rows of a cell whose sums are from `from` up to and without `to`. */
-INLINE void look(const Partition *p, const uint64_t *excluded, int cell, float centre, int from, int to, Scratch *s, Above above) {
+INLINE void look(const Partition *p, const uint64_t *excluded, int cell, int from, int to, Scratch *s, Above above) {
     int first = p->starts[cell], blocks = p->starts[cell + 1] - first;
-    int row = p->offsets[cell], left = p->offsets[cell + 1] - row;
+    int left = p->offsets[cell + 1] - p->offsets[cell];
+    const int8_t *bytes = p->bytes + (int64_t)p->offsets[cell] * p->dim;
+    s->size = 0, s->cell = cell;
     for (int i = 0; i < blocks; i++, left -= BLOCK) {
         uint64_t mask = above(s->sums + i * BLOCK, (uint16_t)from);
         if (to < 65536) mask &= ~above(s->sums + i * BLOCK, (uint16_t)to);
         if (excluded) mask &= ~excluded[first + i];
         if (left < BLOCK) mask &= ((uint64_t)1 << left) - 1;
         for (; mask; mask &= mask - 1) {
-            int found = row + i * BLOCK + __builtin_ctzll(mask);
-            fetch(p->bytes + (int64_t)found * p->dim, p->dim);
-            s->waiting[s->size] = found, s->centres[s->size++] = centre;
+            int place = i * BLOCK + __builtin_ctzll(mask);
+            fetch(bytes + (int64_t)place * p->dim, p->dim);
+            s->waiting[s->size++] = place;
         }
     }
 }
 
-/* Score the rows that wait by their bytes, all but the last few. Near is what comes within the margin of the best so far. */
-INLINE void score(const Partition *p, const Rounded *query, Best *best, Scratch *s, int late) {
-    if (s->size <= late) return;
-    int some = s->size - late;
-    for (int i = 0; i < some; i++) {
-        int32_t row = s->waiting[i];
-        float score = s->centres[i] + query->unit * (float)product(query->values, p->bytes + (int64_t)row * p->dim, p->dim);
+/* Score the rows that wait by their bytes. Near is what comes within the margin of the best so far. */
+INLINE void score(const Partition *p, const Rounded *query, const Reach *cells, Best *best, Scratch *s) {
+    int32_t first = p->offsets[s->cell];
+    const int8_t *bytes = p->bytes + (int64_t)first * p->dim;
+    for (int i = 0; i < s->size; i++) {
+        int32_t place = s->waiting[i];
+        float score = cells->centre[s->cell] +
+                      query->unit * (float)product(query->values, bytes + (int64_t)place * p->dim, p->dim);
         if (best->held == best->room && score + query->margin < best->scores[0]) continue;
-        keep(best, row, score);
-        s->near[s->number] = row, s->near_scores[s->number++] = score;
+        keep(best, first + place, score);
+        s->near[s->number] = first + place, s->near_scores[s->number++] = score;
     }
-    memmove(s->waiting, s->waiting + some, late * sizeof *s->waiting);
-    memmove(s->centres, s->centres + some, late * sizeof *s->centres);
-    s->size = late;
+    s->size = 0;
 }
 
 /* The least sum with which a row of a cell may still score as much as the worst of the best. */
@@ -132,7 +129,7 @@ INLINE void search_cell(const Partition *p, const Rounded *query, const Tables *
                         const uint64_t *excluded, int cell, Best *best, Scratch *s, Sum sum, Above above) {
     int first = p->starts[cell], blocks = p->starts[cell + 1] - first, seeds = best->room + SEEDS;
     sum(p, t, p->codes + (int64_t)first * (BLOCK / 2) * p->nibbles, blocks, s->sums);
-    score(p, query, best, s, LATE);
+    score(p, query, cells, best, s);
     int least = least_sum(best, t, cells->centre[cell], query->margin);
     if (best->held < best->room && p->offsets[cell + 1] - p->offsets[cell] > seeds) {
         /* Nothing says yet what is worth looking at: the worst of the best by their codes will. */
@@ -140,13 +137,13 @@ INLINE void search_cell(const Partition *p, const Rounded *query, const Tables *
             for (uint64_t mask = excluded[first + i]; mask; mask &= mask - 1)
                 s->sums[i * BLOCK + __builtin_ctzll(mask)] = 0;
         int from = ranked(s->sums, p->offsets[cell + 1] - p->offsets[cell], seeds);
-        look(p, excluded, cell, cells->centre[cell], from, 65536, s, above);
-        score(p, query, best, s, 0);
+        look(p, excluded, cell, from, 65536, s, above);
+        score(p, query, cells, best, s);
         least = least_sum(best, t, cells->centre[cell], query->margin);
-        if (least < from) look(p, excluded, cell, cells->centre[cell], least, from, s, above);
+        if (least < from) look(p, excluded, cell, least, from, s, above);
     } else
-        look(p, excluded, cell, cells->centre[cell], least, 65536, s, above);
-    if (best->held < best->room) score(p, query, best, s, 0);
+        look(p, excluded, cell, least, 65536, s, above);
+    if (best->held < best->room) score(p, query, cells, best, s);
 }
 
 /* Floats as integers of the same order, whose largest is found in lanes. */
@@ -190,7 +187,7 @@ INLINE int search(const Partition *p, const float *query, const uint64_t *exclud
         fetch_cell(p, next);
         search_cell(p, &rounded, &tables, &cells, excluded, cell, &best, s, sum, above);
     }
-    score(p, &rounded, &best, s, 0);
+    score(p, &rounded, &cells, &best, s);
     /* Whatever is near is scored by its float32 values, which decide, best of all by its bytes or not. */
     float bound = best.held < wanted ? -INFINITY : best.scores[0] - rounded.margin;
     int64_t last = 0;
@@ -253,7 +250,7 @@ static int64_t room_of(const Partition *p) {
     return most;
 }
 
-int64_t edge_retrieve_scratch(const Partition *p) { return room_of(p) * BLOCK * 10 + LATE * 8 + p->count * 8; }
+int64_t edge_retrieve_scratch(const Partition *p) { return room_of(p) * BLOCK * 6 + p->count * 8; }
 
 void edge_retrieve_scan(const Partition *p, const float *queries, int number, const uint64_t *excluded, int wanted,
                         float width, int thorough, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
@@ -262,8 +259,7 @@ void edge_retrieve_scan(const Partition *p, const float *queries, int number, co
     s.near = scratch;
     s.near_scores = (float *)(s.near + p->count);
     s.waiting = (int32_t *)(s.near_scores + p->count);
-    s.centres = (float *)(s.waiting + room_of(p) * BLOCK + LATE);
-    s.sums = (uint16_t *)(s.centres + room_of(p) * BLOCK + LATE);
+    s.sums = (uint16_t *)(s.waiting + room_of(p) * BLOCK);
     Search run = search_for(lanes);
     for (int i = 0; i < number; i++)
         found[i] = run(p, queries + (int64_t)i * p->dim, excluded, wanted, width, thorough, &s, ids + (int64_t)i * wanted,
