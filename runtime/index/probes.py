@@ -12,7 +12,7 @@ from edge_retrieve.runtime.index.quantiser import FloatArray, IntArray
 LEAST_WIDTH = 2.5
 """Fewest standard deviations of a row's error by which its score may be too low: 99.4 % if it is normal."""
 
-LEAST_REACH = 4.5
+LEAST_REACH = 4.0
 """Fewest standard deviations of its cell's scatter by which a row may score above the cell's centre."""
 
 _PROBES = 64  # so many rows, and so many random vectors
