@@ -22,6 +22,7 @@ from edge_retrieve.edge_app.bench.synthetic_rows import K, Question, draw_questi
 
 FOUR = 4  # regions of a query in several
 _BATCH = 256
+_ROUNDS = 60  # of batches: fewer leave a median that differs by a fifth from run to run
 _THREADS = 2
 
 
@@ -193,11 +194,11 @@ def _four(method: Method, questions: list[Question]) -> float:
 
 
 def _batches(methods: list[Method], questions: list[Question]) -> dict[str, float]:
-    """Return queries a second of methods that take turns: the median of nine rounds."""
+    """Return queries a second of methods that take turns: the median of many rounds."""
     queries = np.stack([questions[number % len(questions)].query for number in range(_BATCH)])
     rates: dict[str, list[float]] = {}
     turns = np.random.default_rng(1)
-    for number in range(9):
+    for number in range(_ROUNDS):
         region = questions[number % len(questions)].region
         for place in turns.permutation(len(methods)):
             method = methods[place]
