@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +53,8 @@ class ByStudy:
             mask[self.numbers(start[counts > step] + step)] = 1
         return mask
 
+    @cached_property
     def most_rows(self) -> int:
-        """Return the most rows that one study has."""
+        """The most rows that one study has, 1 where there is none."""
         starts = np.flatnonzero(np.diff(self.studies, prepend=-1))
         return int(np.diff(starts, append=len(self.studies)).max(initial=1))

@@ -1,10 +1,11 @@
 """Cells: which of a partition's rows lie together, and how high those of a cell can score.
 
 Rows are shared out to the nearest of about as many centres as a cell then has rows (Lloyd, "Least squares
-quantization in PCM", 1982), and rows and codes lie in the order of their cells. A row's score is its centre's and
-what it scatters around it. The scatter of a cell's rows along a query has a standard deviation: the
-partition's, by direction, times the cell's own share. A cell is passed over where its centre's score and
-about three of these stay below the worst of the best so far; each partition measures how many it takes.
+quantization in PCM", 1982), and rows and codes lie in the order of their cells. A row's score is its
+centre's and what it scatters around it. The scatter of a cell's rows along a query has a standard
+deviation: the partition's, by direction, times the cell's own share. A cell is passed over where its
+centre's score and about three of these stay below the worst of the best so far; each partition measures how
+many it takes.
 """
 
 from __future__ import annotations

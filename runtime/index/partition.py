@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.index import kernel
-from edge_retrieve.runtime.index.by_study import ByStudy
 from edge_retrieve.runtime.index.quantiser import ByteArray
 from edge_retrieve.runtime.index.segment import Segment
 
@@ -86,12 +85,10 @@ class Partition:
             return scan.best_studies(query, count, excluded, thorough)
         unwanted = _numbers(exclude)
         studies, each_scores = [], []
-        for segment, by_study, gone in zip(
-            (self.base, self.tail), self._by_study, self._gone_rows, strict=True
-        ):
+        for segment, gone in zip((self.base, self.tail), self._gone_rows, strict=True):
             if not len(segment.vectors.rows):
                 continue
-            mask = by_study.mask(unwanted) if len(unwanted) else None
+            mask = segment.by_study.mask(unwanted) if len(unwanted) else None
             if gone is not None:
                 mask = gone if mask is None else mask | gone
             # A study may own several rows (two frontal images): ask for as many more.
@@ -125,13 +122,11 @@ class Partition:
     def scores(self, query: FloatArray, studies: IntArray) -> FloatArray:
         """Return the exact score of given studies, NaN for those the partition has no row of."""
         result = np.full(len(studies), np.nan, np.float32)
-        for segment, by_study, gone in zip(
-            (self.base, self.tail), self._by_study, self._gone_rows, strict=True
-        ):
-            start, counts = by_study.find(studies)
+        for segment, gone in zip((self.base, self.tail), self._gone_rows, strict=True):
+            start, counts = segment.by_study.find(studies)
             for step in range(int(counts.max(initial=0))):
                 having = np.flatnonzero(counts > step)
-                numbers = by_study.numbers(start[having] + step)
+                numbers = segment.by_study.numbers(start[having] + step)
                 if gone is not None:
                     having, numbers = having[gone[numbers] == 0], numbers[gone[numbers] == 0]
                 result[having] = np.fmax(result[having], segment.vectors.rows[numbers] @ query)
@@ -162,11 +157,7 @@ class Partition:
         return self.base.scan if simple else None
 
     def _words(self, scan: kernel.CodeScan, exclude: Collection[int]) -> kernel.WordArray:
-        return scan.excluding(np.flatnonzero(self._by_study[0].mask(_numbers(exclude))))
-
-    @cached_property
-    def _by_study(self) -> tuple[ByStudy, ByStudy]:
-        return ByStudy.of(self.base.vectors.studies), ByStudy.of(self.tail.vectors.studies)
+        return scan.excluding(np.flatnonzero(self.base.by_study.mask(_numbers(exclude))))
 
     @cached_property
     def _gone_rows(self) -> tuple[ByteArray | None, ByteArray | None]:
@@ -181,13 +172,12 @@ class Partition:
 
     @cached_property
     def _rows_per_study(self) -> int:
-        return max(1, *(held.most_rows() for held in self._by_study))
+        return max(self.base.by_study.most_rows, self.tail.by_study.most_rows)
 
     @cached_property
     def mean(self) -> FloatArray:
         """The mean of all rows, shape [D]; zero where there is none."""
-        total = self.base.vectors.rows.sum(axis=0, dtype=np.float64)
-        total += self.tail.vectors.rows.sum(axis=0, dtype=np.float64)
+        total = self.base.total + self.tail.total
         for segment, gone in zip((self.base, self.tail), self._gone_rows, strict=True):
             if gone is not None:
                 total -= segment.vectors.rows[gone != 0].sum(axis=0, dtype=np.float64)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.index import kernel
+from edge_retrieve.runtime.index.by_study import ByStudy
 from edge_retrieve.runtime.index.codes import CodedRows, encode_rows
 from edge_retrieve.runtime.index.quantiser import ByteArray
 from edge_retrieve.runtime.index.switch_points import DEFAULT_SWITCH_POINTS, Form, SwitchPoints
@@ -132,6 +133,16 @@ class Segment:
         found = self.graph.search(query, wanted, threads=1)
         # usearch pads a short answer with key 0: only `len(found)` keys are real.
         return np.asarray(found.keys[: len(found)], dtype=np.int64)
+
+    @cached_property
+    def by_study(self) -> ByStudy:
+        """Which rows belong to which studies."""
+        return ByStudy.of(self.vectors.studies)
+
+    @cached_property
+    def total(self) -> npt.NDArray[np.float64]:
+        """The sum of the rows, shape [D]."""
+        return np.asarray(self.vectors.rows.sum(axis=0, dtype=np.float64))
 
     @cached_property
     def scan(self) -> kernel.CodeScan | None:
