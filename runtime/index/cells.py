@@ -11,8 +11,10 @@ many it takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_retrieve.runtime.index.quantiser import FloatArray, IntArray
 
@@ -62,7 +64,7 @@ class Cells:
         """The cell of each row, shape [n]."""
         return np.repeat(np.arange(len(self.counts), dtype=np.int32), self.counts)
 
-    def places(self, rows: IntArray) -> IntArray:
+    def places(self, rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
         """Return where the codes of rows lie, counted over all blocks; shape [n]."""
         cells = np.searchsorted(self.offsets, rows, side="right") - 1
         return rows + (self.starts[cells] * BLOCK - self.offsets[cells])
@@ -125,7 +127,7 @@ def share_out(rows: FloatArray, mean: FloatArray) -> tuple[IntArray, Cells]:
 
     Returns
     -------
-    order : int64 array of shape [n]
+    order : int32 array of shape [n]
         The rows cell by cell; those of a cell ascend.
     cells : Cells
         Of rows in this order.
@@ -141,7 +143,7 @@ def share_out(rows: FloatArray, mean: FloatArray) -> tuple[IntArray, Cells]:
         part = slice(start, start + _AT_ONCE)
         cells[part] = _nearest(rows[part] @ leading, centres)
     counts = np.bincount(cells, minlength=len(centres)).astype(np.int32)
-    return np.argsort(cells, kind="stable"), Cells.of(counts[counts > 0])
+    return np.argsort(cells, kind="stable").astype(np.int32), Cells.of(counts[counts > 0])
 
 
 def _centres(sample: FloatArray, count: int) -> FloatArray:

@@ -94,7 +94,7 @@ def encode_rows(rows: FloatArray, nibbles: int | None = None) -> tuple[IntArray,
 
     Returns
     -------
-    order : int64 array of shape [n]
+    order : int32 array of shape [n]
         The rows cell by cell: a search finds its candidates side by side where they lie in this order.
     coded : CodedRows
         Of the rows in this order.

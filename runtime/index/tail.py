@@ -8,8 +8,10 @@ from edge_retrieve.runtime.index.partition import Partition
 from edge_retrieve.runtime.index.switch_points import Form
 from edge_retrieve.runtime.store import Vectors
 
-_LEAST_ROOM = 64  # rows
 _TAIL_ROWS = 1024
+_LEAST_ROOM = (
+    _TAIL_ROWS  # so large that it is a mapping of its own: what no row has been written to takes no memory
+)
 _GRAPH_SHARE = 8
 
 
@@ -25,8 +27,8 @@ class Tail:
     """Rows of one partition that came since its files were written.
 
     Whoever has got them keeps the part he knows: rows are written behind the last one only. Arrays that grew
-    by a row each time would be copied for every study, into a larger block than the one before, and the holes
-    that they leave would fit nothing.
+    would be copied into a larger block than the one before, and the holes that they leave, one a partition,
+    would fit nothing.
 
     Not for several writers at once.
 
@@ -55,7 +57,6 @@ class Tail:
         """Take rows in behind the others."""
         start, end = self._count, self._count + len(vectors.rows)
         if end > len(self._rows):
-            # Powers of two: what one partition lets go of, another's next step fits into.
             self._make_room(max(_LEAST_ROOM, 1 << (end - 1).bit_length()))
         self._owners[start:end] = vectors.owners
         self._studies[start:end] = vectors.studies
