@@ -138,6 +138,8 @@ class Jobs:
     def _change(self, entry: _Entry, **values: Any) -> None:
         with self._changed:
             entry.job = replace(entry.job, **values)
+            if entry.job.state.ended:
+                entry.work = _spent  # what it worked on may be large, and the job is remembered for long
             self._changed.notify_all()
 
     def _forget(self) -> None:
@@ -176,6 +178,10 @@ class Jobs:
             _LOG.error("a job failed: %s", type(error).__name__, exc_info=error)
             problem = JobProblem("the job failed", "", "Look at the server's terminal for the reason")
             self._change(entry, state=JobState.FAILED, ended=_now(), problem=problem)
+
+
+def _spent(_: Progress) -> Result:
+    return {}
 
 
 def _now() -> str:

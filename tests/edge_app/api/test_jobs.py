@@ -1,8 +1,10 @@
 """Jobs: ingest, rebuild and backup, begun over HTTP and looked at."""
 
+import gc
 import json
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -230,3 +232,26 @@ def test_ended_jobs_are_forgotten_at_length(jobs):
         waited(jobs, last, JobState.DONE)
     assert len(jobs.all()) <= 201
     assert jobs.all()[0].job == last
+
+
+def test_a_job_that_has_ended_lets_go_of_what_it_worked_on():
+    class Large:
+        pass
+
+    large = Large()
+    there = weakref.ref(large)
+
+    def work(progress, held=large):
+        return {}
+
+    jobs = Jobs()
+    job = jobs.begin(JobKind.INGEST, work).job
+    until = time.monotonic() + 30
+    while not jobs.get(job).state.ended:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    del large, work
+    gc.collect()
+    assert there() is None
+    assert jobs.get(job).state is JobState.DONE
+    jobs.close()
