@@ -65,6 +65,9 @@ class OnnxRuntimeRunner(Runner):
         `Backend.CPU` or `Backend.CUDA`.
     threads : int, optional
         Threads inside one operator; ONNX Runtime's choice (one per physical core) where None.
+    arena : bool
+        Keep memory for the next run. What is kept grows by powers of two with what ever ran at once, and none
+        of it is given back: not for a small graph that many threads run.
 
     Raises
     ------
@@ -72,7 +75,9 @@ class OnnxRuntimeRunner(Runner):
         Where ONNX Runtime is missing, lacks the provider, or cannot load the graph.
     """
 
-    def __init__(self, graph: Path, backend: Backend, *, threads: int | None = None) -> None:
+    def __init__(
+        self, graph: Path, backend: Backend, *, threads: int | None = None, arena: bool = True
+    ) -> None:
         cuda = backend is Backend.CUDA
         ort = load_onnxruntime("gpu" if cuda else "cpu")
         self.name = f"ONNX Runtime {backend.value}: {graph.name}"
@@ -81,6 +86,7 @@ class OnnxRuntimeRunner(Runner):
         options = ort.SessionOptions()
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = _ERRORS_ONLY
+        options.enable_cpu_mem_arena = arena
         if threads is not None:
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1

@@ -123,8 +123,10 @@ def open_graphs(
 
     def on_cpu(graph: Graph, suits: Precision | None = None) -> Runner:
         # Boxes are little work: to wake a second thread takes as long as it saves.
-        alone = 1 if graph is Graph.REGION_ENCODER else threads
-        return OnnxRuntimeRunner(onnx_file(graph, suits), Backend.CPU, threads=alone)
+        boxes = graph is Graph.REGION_ENCODER
+        return OnnxRuntimeRunner(
+            onnx_file(graph, suits), Backend.CPU, threads=1 if boxes else threads, arena=not boxes
+        )
 
     def in_openvino(graph: Graph, suits: Precision | None) -> Runner:
         # Dozens of small steps: what ONNX Runtime spends between two is half of what OpenVINO does.
