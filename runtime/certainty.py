@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.bundle import ScoreCalibration
 from edge_retrieve.runtime.calibration import QueryKind, calibrate, sides_of
 from edge_retrieve.runtime.fusion import fuse_places
-from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.index import Partitions
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.query import Query
 from edge_retrieve.runtime.search import Ranked
@@ -44,7 +44,7 @@ def certainty_of(
     ranked: Ranked,
     probes: Sequence[Probe],
     query: Query,
-    index: Index,
+    index: Partitions,
     calibration: ScoreCalibration | None,
     allowed: npt.NDArray[np.int64] | None,
 ) -> Certainty | None:
@@ -56,7 +56,7 @@ def certainty_of(
     probes : sequence of Probe
         That the studies were ranked for.
     query : Query
-    index : Index
+    index : Partitions
         That was searched.
     calibration : ScoreCalibration, optional
         Of the bundle.

@@ -1,11 +1,13 @@
 """Scoring every study at once: what a search falls back to where the best of each partition do not decide.
 
-A product with all rows of a partition costs about as much as a scan for its best thousand, as long as the
-rows are not too many.
+Where a partition has copies of its rows in bytes, these are scored: a quarter of what would have to come from
+memory. Such scores are off by a little, and say by how much; the search scores the best of them again by
+their values, and looks at more where the difference could matter.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_retrieve.runtime.fusion import fuse_places, fuse_sides
-from edge_retrieve.runtime.place import Place, Side
+from edge_retrieve.runtime.index.segment import Segment
+from edge_retrieve.runtime.place import Place
 from edge_retrieve.runtime.query import Combine
 
 FloatArray = npt.NDArray[np.float32]
@@ -22,77 +25,95 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Everyone:
-    """Studies that may be found, and their scores.
+    """The scores of all studies that may be found.
 
     Parameters
     ----------
-    studies : int64 array of shape [n]
-        Ascending.
     scores : float32 array of shape [n]
-        Final up to rounding: products of many rows are rounded otherwise than those of a few.
+        By the numbers of studies; -inf for those that are not to be found.
+    error : float
+        By how much any of them may be off.
     """
 
-    studies: IntArray
     scores: FloatArray
+    error: float
 
     def best(self, count: int) -> tuple[IntArray, float]:
-        """Return the best so many, in no order, and what no other's score exceeds: -inf without others."""
-        if len(self.studies) <= count:
-            return self.studies, -np.inf
-        order = np.argpartition(-self.scores, count)
-        return self.studies[order[:count]], float(self.scores[order[count]])
+        """Return what may be among the best so many, ascending, and what no other's score exceeds.
+
+        That is -inf where there are no others.
+        """
+        found = np.flatnonzero(self.scores > -np.inf)
+        if count < len(found):
+            scores = self.scores[found]
+            least = float(np.partition(scores, -count)[-count]) - 2 * self.error
+            near = found[scores >= least]
+            if len(near) < len(found):
+                return near, least + self.error
+        return found, -np.inf
 
 
 def held_studies(places: Sequence[Place]) -> npt.NDArray[np.bool_]:
     """Return which numbers are studies that have anything in a place; a mask by number."""
-    parts = [studies for place in places for side in place.sides for studies, _ in _segments(side)]
-    held = np.zeros(1 + max((int(studies.max(initial=0)) for studies in parts), default=0), bool)
-    for studies in parts:
-        held[studies] = True
+    held = np.zeros(_numbers(places), bool)
+    for segment in _segments(places):
+        held[segment.vectors.studies] = True
     return held
 
 
-def score_everyone(places: Sequence[Place], wanted: npt.NDArray[np.bool_], combine: Combine) -> Everyone:
-    """Score all studies of a mask by number.
+def score_everyone(
+    places: Sequence[Place], combine: Combine, unwanted: IntArray, allowed: IntArray | None = None
+) -> Everyone:
+    """Score all studies.
 
     Parameters
     ----------
     places : sequence of Place
-    wanted : bool array
-        As `held_studies` returns it, without those that may not be found.
     combine : Combine
+    unwanted : int64 array
+        Numbers of studies that are not to be found.
+    allowed : int64 array, optional
+        Numbers of the only studies that are.
     """
-    # All that are held are scored, and the unwanted left out at the end: so most partitions list the very
-    # studies that are scored, in their order, and their scores are taken as they are.
-    studies = np.flatnonzero(held_studies(places))
-    if not len(studies):
-        return Everyone(studies, np.zeros(0, np.float32))
-    by_place = np.stack([_fused(place, studies) for place in places], axis=1)
+    if not places:
+        return Everyone(np.zeros(0, np.float32), 0.0)
+    count, errors = _numbers(places), []
+    by_place = np.empty((len(places), count), np.float32)
+    for row, place in zip(by_place, places, strict=True):
+        by_side = np.full((len(place.sides), count), np.nan, np.float32)
+        of_sides = [
+            max(
+                segment.score_all(side.vector, scores)
+                for segment in (side.partition.base, side.partition.tail)
+            )
+            for scores, side in zip(by_side, place.sides, strict=True)
+        ]
+        shares, expected = [side.share for side in place.sides], [side.expected for side in place.sides]
+        row[:] = fuse_sides(by_side, shares, expected)
+        errors.append(_of_a_mean(of_sides, shares))
     expected, weights = [place.expected for place in places], [place.weight for place in places]
-    scores = fuse_places(by_place, expected, weights, combine)
-    scores = np.where(np.isnan(by_place).all(axis=1), -np.inf, scores).astype(np.float32)
-    kept = wanted[studies]
-    return Everyone(studies[kept], scores[kept])
+    scores = fuse_places(by_place.T, expected, weights, combine)
+    scores[np.isnan(by_place).all(axis=0)] = -np.inf
+    scores[unwanted[unwanted < count]] = -np.inf
+    if allowed is not None:
+        chosen = np.full(count, -np.inf, np.float32)
+        kept = allowed[allowed < count]
+        chosen[kept] = scores[kept]
+        scores = chosen
+    error = _of_a_mean(errors, weights) if combine is Combine.WEIGHTED else max(errors)
+    return Everyone(scores, error)
 
 
-def _fused(place: Place, studies: IntArray) -> FloatArray:
-    by_side = np.empty((len(place.sides), len(studies)), np.float32)
-    for row, side in zip(by_side, place.sides, strict=True):
-        segments = [(of, rows) for of, rows in _segments(side) if len(of)]
-        if len(segments) == 1 and np.array_equal(segments[0][0], studies):
-            np.matmul(segments[0][1], side.vector, out=row)
-            continue
-        row.fill(np.nan)
-        once = len(side.partition.studies) == len(side.partition)
-        for of, rows in segments:
-            at, scores = np.searchsorted(studies, of), rows @ side.vector
-            if once:
-                row[at] = scores
-            else:
-                np.fmax.at(row, at, scores)
-    return fuse_sides(by_side, [side.share for side in place.sides], [side.expected for side in place.sides])
+def _of_a_mean(errors: Sequence[float], weights: Sequence[float]) -> float:
+    """Return by how much a weighted mean may be off: each row is rounded by itself."""
+    return math.hypot(*(weight * error for weight, error in zip(weights, errors, strict=True))) / sum(weights)
 
 
-def _segments(side: Side) -> list[tuple[IntArray, FloatArray]]:
-    segments = (side.partition.base, side.partition.tail)
-    return [(segment.vectors.studies, segment.vectors.rows) for segment in segments]
+def _numbers(places: Sequence[Place]) -> int:
+    """Return one more than the highest number of a study."""
+    return 1 + max((segment.last_study for segment in _segments(places)), default=0)
+
+
+def _segments(places: Sequence[Place]) -> list[Segment]:
+    sides = [side for place in places for side in place.sides]
+    return [segment for side in sides for segment in (side.partition.base, side.partition.tail)]

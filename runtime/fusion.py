@@ -104,10 +104,12 @@ def fuse_sides(cosines: FloatArray, shares: Sequence[float], expected: Sequence[
     float32 array of shape [n]
         NaN where a study has nothing on any side.
     """
-    parts = np.asarray(shares, np.float64) / np.sum(shares)
     missing = np.isnan(cosines)
-    filled = np.where(missing, np.asarray(expected, np.float32)[:, np.newaxis], cosines)
-    return np.where(missing.all(axis=0), np.nan, parts @ filled).astype(np.float32)
+    if not missing.any():
+        return _mean(cosines, shares)
+    fused = _mean(np.where(missing, np.asarray(expected, np.float32)[:, np.newaxis], cosines), shares)
+    fused[missing.all(axis=0)] = np.nan
+    return fused
 
 
 def fuse_places(
@@ -133,8 +135,19 @@ def fuse_places(
     missing = np.isnan(scores)
     if combine is Combine.ANY:
         return np.asarray(np.where(missing, -np.inf, scores).max(axis=1), dtype=np.float32)
-    filled = np.where(missing, np.asarray(expected, np.float32), scores)
+    filled = np.where(missing, np.asarray(expected, np.float32), scores) if missing.any() else scores
     if combine is Combine.ALL:
         return np.asarray(filled.min(axis=1), dtype=np.float32)
-    parts = np.asarray(weights, np.float64) / np.sum(weights)
-    return np.asarray(filled @ parts, dtype=np.float32)
+    return _mean(filled.T, weights)
+
+
+def _mean(rows: FloatArray, weights: Sequence[float]) -> FloatArray:
+    """Return the weighted mean of rows, shape [W, n].
+
+    Row by row: a product of matrices rounds a study's score by how many others there are.
+    """
+    parts = (np.asarray(weights, np.float64) / np.sum(weights)).astype(np.float32)
+    mean = parts[0] * rows[0]
+    for part, row in zip(parts[1:], rows[1:], strict=True):
+        mean += part * row
+    return np.asarray(mean, dtype=np.float32)

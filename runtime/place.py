@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.fusion import fuse_sides
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.index import Partitions
 from edge_retrieve.runtime.index.partition import Partition
 from edge_retrieve.runtime.probe import Probe, suspicion
 
@@ -87,7 +87,9 @@ class Place:
     expected: float
 
     @classmethod
-    def open(cls, index: Index, column: int, probe: Probe, modalities: Sequence[Modality]) -> Place | None:
+    def open(
+        cls, index: Partitions, column: int, probe: Probe, modalities: Sequence[Modality]
+    ) -> Place | None:
         """Return a probe's place; None where the archive has nothing there."""
         sides = []
         for modality in modalities:
@@ -145,7 +147,7 @@ def _fuse(sides: Sequence[Side], scores: Sequence[float]) -> float:
     return float(fuse_sides(column, [side.share for side in sides], scores)[0])
 
 
-def _suspicious(index: Index, probe: Probe, side: Modality) -> FloatArray:
+def _suspicious(index: Partitions, probe: Probe, side: Modality) -> FloatArray:
     vector = probe.asked(side)
     if probe.region is None:
         return vector

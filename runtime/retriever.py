@@ -18,7 +18,7 @@ from edge_retrieve.runtime.errors import QueryError, StoreError
 from edge_retrieve.runtime.evidence import make_hits
 from edge_retrieve.runtime.fusion import asked_of, check_weights, weights_for
 from edge_retrieve.runtime.hits import Modality, RetrievalResult
-from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.index import Index, IndexView
 from edge_retrieve.runtime.own_studies import own_studies
 from edge_retrieve.runtime.preprocess import load_radiograph
 from edge_retrieve.runtime.preprocess.types import Radiograph
@@ -214,8 +214,9 @@ class Retriever:
         probes, weights = self._probes(query, aims, images, texts, encoding)
         last = query.offset + query.k
         allowed = self._store.matching(query.filters) if query.filters else None
+        index = IndexView(self._index)
         ranked = search(
-            self._index,
+            index,
             probes,
             last + 1,  # one more tells whether there is a next page
             modalities=query.sides,
@@ -227,7 +228,7 @@ class Retriever:
         # Curves are of the bundle's own weights.
         usual = weights == weights_for(self._fusion, conditioned=aims[0].region is not None)
         curves = self._calibration if usual else None
-        certainty = certainty_of(ranked, probes, query, self._index, curves, allowed)
+        certainty = certainty_of(ranked, probes, query, index, curves, allowed)
         abstained, level = abstains(ranked, certainty, self._abstain_below, self._least_score)
         kept = np.arange(len(ranked.studies))
         if query.min_score is not None:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from edge_retrieve.runtime.everyone import Everyone, held_studies, score_everyone
 from edge_retrieve.runtime.fusion import fuse_places
 from edge_retrieve.runtime.hits import Modality
-from edge_retrieve.runtime.index import Index
+from edge_retrieve.runtime.index import Partitions
 from edge_retrieve.runtime.place import SIDES, Place
 from edge_retrieve.runtime.probe import Probe
 from edge_retrieve.runtime.query import BOTH, Combine
@@ -70,7 +70,7 @@ class Ranked:
 
 
 def search(
-    index: Index,
+    index: Partitions,
     probes: Sequence[Probe],
     k: int,
     *,
@@ -84,7 +84,7 @@ def search(
 
     Parameters
     ----------
-    index : Index
+    index : Partitions
     probes : sequence of Probe
     k : int
         Number of studies wanted; fewer come back where there are fewer.
@@ -104,18 +104,18 @@ def search(
     # After the partitions were opened: a study deleted meanwhile is among them.
     unwanted = np.union1d(_numbers(exclude), _numbers(index.deleted()))
     candidates = _Candidates(places, combine, unwanted, allowed)
-    wanted = _LEAST_PROPOSALS
+    wanted, hits = _LEAST_PROPOSALS, k
     while wanted < _PROPOSALS_PER_HIT * k:
         wanted *= 2
     while True:
-        studies, bound = candidates.take(wanted)
+        studies, bound = candidates.take(wanted, hits)
         ranked = _rank(places, studies, len(probes), combine)
         ranked = ranked.at(slice(k)) if patients_of is None else _one_each(ranked, k, patients_of)
         short = len(ranked.studies) < k
         if bound == -np.inf or not (short or ranked.scores[k - 1] < bound - _ROUNDING):
             return ranked
         if not candidates.look_at_all():
-            wanted *= _MORE
+            wanted, hits = _MORE * wanted, _MORE * hits
 
 
 class _Candidates:
@@ -134,20 +134,25 @@ class _Candidates:
             if len(found) <= _FEW:
                 self._few = found
             elif self._rows > _ALL_AT_ONCE:
-                self._unwanted = np.flatnonzero(held_studies(places) & ~self._mask())
+                others = held_studies(places)
+                others[found[found < len(others)]] = False
+                self._unwanted = np.flatnonzero(others)
         # What is best in one place seldom decides where all of several count.
         if allowed is not None or (len(places) > 1 and combine is not Combine.ANY):
             self.look_at_all()
 
-    def take(self, wanted: int) -> tuple[IntArray, float]:
-        """Return studies, and what no other study's score exceeds; -inf where there is no other."""
+    def take(self, wanted: int, hits: int) -> tuple[IntArray, float]:
+        """Return studies, and what no other study's score exceeds; -inf where there is no other.
+
+        Each partition is asked for so many as are wanted; where all are scored, so many hits are enough.
+        """
         if self._few is not None:
             return self._few, -np.inf
         if self._everyone is None and self._rows > _SHARE_FOR_ALL * wanted:
             return self._propose(wanted)
         if self._everyone is None:
             self._everyone = self._score_everyone()
-        return self._everyone.best(wanted)
+        return self._everyone.best(hits)
 
     def look_at_all(self) -> bool:
         """Score everyone from now on, where that was not so and costs no more than further proposals."""
@@ -164,17 +169,7 @@ class _Candidates:
         return found, float(_fuse(self._places, [[place.bound for place in proposals]], self._combine)[0])
 
     def _score_everyone(self) -> Everyone:
-        return score_everyone(self._places, self._mask(), self._combine)
-
-    def _mask(self) -> npt.NDArray[np.bool_]:
-        """Return the studies that may be found, as a mask by number."""
-        wanted = held_studies(self._places)
-        if self._allowed is not None:
-            chosen = np.zeros_like(wanted)
-            chosen[self._allowed[self._allowed < len(wanted)]] = True
-            wanted &= chosen
-        wanted[self._unwanted[self._unwanted < len(wanted)]] = False
-        return wanted
+        return score_everyone(self._places, self._combine, self._unwanted, self._allowed)
 
 
 def _rank(places: Sequence[Place], studies: IntArray, probes: int, combine: Combine) -> Ranked:

@@ -39,6 +39,8 @@ class ByStudy:
     def find(self, studies: IntArray) -> tuple[IntArray, IntArray]:
         """Return, per study, the place of its first row here and how many follow."""
         start = np.searchsorted(self.studies, studies, side="left")
+        if self.most_rows == 1 and len(self.studies):
+            return start, (self.studies[np.minimum(start, len(self.studies) - 1)] == studies).astype(np.int64)
         return start, np.searchsorted(self.studies, studies, side="right") - start
 
     def numbers(self, places: IntArray) -> IntArray:

@@ -67,15 +67,30 @@ class Index:
         oldest = min((partition.deleted for partition in list(self._open.values())), default=0)
         return frozenset() if oldest >= self._last_tombstone else self._store.deleted_since(oldest)
 
-    def partition(self, modality: Modality, region: Region | None) -> Partition:
-        """Return a partition with everything the store has committed; `deleted` says what to leave out."""
-        key = PartitionKey(modality, region)
+    def watermark(self, modality: Modality) -> Watermark:
+        """Return how far the store has come; what it deleted until then, `deleted` knows of."""
         watermark = self._store.watermark(modality)
         self._last_tombstone = max(self._last_tombstone, watermark.tombstones)
+        return watermark
+
+    def partition(
+        self, modality: Modality, region: Region | None, watermark: Watermark | None = None
+    ) -> Partition:
+        """Return a partition with everything the store has committed; `deleted` says what to leave out.
+
+        Parameters
+        ----------
+        modality : Modality
+        region : Region or None
+        watermark : Watermark, optional
+            How far the store had come a moment ago: a partition that knows as much will do.
+        """
+        key = PartitionKey(modality, region)
+        watermark = watermark or self.watermark(modality)
         held = self._open.get(key)
         if held is None or not _current(held, watermark):
             with self._turns[key]:
-                watermark = self._store.watermark(modality)
+                watermark = self.watermark(modality)
                 held = self._open.get(key)
                 if held is None or not _current(held, watermark):
                     held = self._catch_up(key, held, watermark)

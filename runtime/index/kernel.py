@@ -187,6 +187,24 @@ class CodeScan:
             (_from_bytes(studies, _INT64), _from_bytes(scores, _FLOAT32)) for studies, scores, _ in answers
         ]
 
+    def score_all(self, query: FloatArray, scores: FloatArray, *, lanes: Lanes = Lanes.WIDEST) -> float:
+        """Score every row by its copy in bytes.
+
+        Parameters
+        ----------
+        query : float32 array of shape [D]
+        scores : float32 array of shape [n]
+            By the numbers of studies: filled in with the best of a study's rows, where that is more than
+            what is there, or nothing (NaN) is.
+        lanes : Lanes
+
+        Returns
+        -------
+        float
+            By how much such a score may differ from that by the row's float32 values.
+        """
+        return float(_scan.score_all(self._partition, _float32(query), scores, lanes.value))
+
     def excluding(self, rows: IntArray) -> WordArray:
         """Return rows to pass over as a scan takes them: a bit for each place, a word a block."""
         mask = np.zeros(int(self._cells.starts[-1]) * BLOCK, np.uint8)

@@ -129,7 +129,10 @@ class Partition:
                 numbers = segment.by_study.numbers(start[having] + step)
                 if gone is not None:
                     having, numbers = having[gone[numbers] == 0], numbers[gone[numbers] == 0]
-                result[having] = np.fmax(result[having], segment.vectors.rows[numbers] @ query)
+                # Each row by itself: a product of matrices rounds a score by how many others there are, and
+                # pages of one list would differ.
+                scores = np.einsum("ij,j->i", segment.vectors.rows[numbers], query)
+                result[having] = np.fmax(result[having], scores)
         return result
 
     def expected_score(self, query: FloatArray) -> float:

@@ -15,6 +15,7 @@
 #include "scan_lanes.h"
 
 #define AHEAD 8   /* float32 rows fetched ahead */
+#define FAR_AHEAD 4096 /* bytes fetched ahead where every row is read */
 #define SEEDS 8   /* rows scored first by their bytes, beyond those wanted */
 
 /* What a search works on. */
@@ -206,14 +207,44 @@ INLINE int search(const Partition *p, const float *query, const uint64_t *exclud
     return best.held;
 }
 
+#define SURE 8 /* standard deviations of the rounding to bytes: within them lies every score, that of rounded centres too */
+
+INLINE float score_all(const Partition *p, const float *query, float *scores, int64_t size) {
+    Tables tables;
+    Reach cells;
+    Rounded rounded;
+    make_tables(p, query, 0, &tables);
+    reach(p, query, &tables, 0, &cells);
+    round_query(p, query, SURE, &rounded);
+    for (int cell = 0; cell < p->cells; cell++)
+        for (int64_t row = p->offsets[cell]; row < p->offsets[cell + 1]; row++) {
+            const int8_t *bytes = p->bytes + row * p->dim;
+            int64_t study = p->studies[row];
+            fetch_far(bytes + FAR_AHEAD, p->dim);
+            float score = cells.centre[cell] + rounded.unit * (float)product(rounded.values, bytes, p->dim);
+            if (study < 0 || study >= size) return -1;
+            if (!(scores[study] >= score)) scores[study] = score;
+        }
+    return rounded.margin / 2;
+}
+
 typedef int (*Search)(const Partition *, const float *, const uint64_t *, int, float, int, Scratch *, int64_t *,
                       float *, int64_t *);
+typedef float (*ScoreAll)(const Partition *, const float *, float *, int64_t);
+/* Both for one width of a processor's lanes. */
+typedef struct {
+    Search search;
+    ScoreAll score_all;
+} Loops;
 
 #define SEARCH(name, target, sum, above)                                                                     \
     target static int name(const Partition *p, const float *query, const uint64_t *excluded, int wanted,     \
                            float width, int thorough, Scratch *s, int64_t *ids, float *scores,               \
                            int64_t *scored) {                                                                \
         return search(p, query, excluded, wanted, width, thorough, s, ids, scores, scored, sum, above);      \
+    }                                                                                                        \
+    target static float name##_all(const Partition *p, const float *query, float *scores, int64_t size) {    \
+        return score_all(p, query, scores, size);                                                            \
     }
 
 SEARCH(search_plain, , sum_plain, above_plain)
@@ -226,18 +257,22 @@ SEARCH(search_vbmi, __attribute__((target(FEATURES_512 ",avx512vbmi"))), sum_vbm
 SEARCH(search_neon, , sum_neon, above_neon)
 #endif
 
-static Search search_for(int lanes) {
+static Loops loops_for(int lanes) {
+    Loops plain = {search_plain, search_plain_all};
 #if defined(__x86_64__)
+    Loops avx2 = {search_avx2, search_avx2_all}, avx512 = {search_avx512, search_avx512_all},
+          vbmi = {search_vbmi, search_vbmi_all};
     if ((lanes == 0 || lanes == 3) && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return lanes == 0 && __builtin_cpu_supports("avx512vbmi") ? search_vbmi : search_avx512;
+        return lanes == 0 && __builtin_cpu_supports("avx512vbmi") ? vbmi : avx512;
     if (lanes != 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
         __builtin_cpu_supports("bmi"))
-        return search_avx2;
+        return avx2;
 #elif defined(__aarch64__)
-    if (lanes != 1) return search_neon;
+    Loops neon = {search_neon, search_neon_all};
+    if (lanes != 1) return neon;
 #endif
-    return search_plain;
+    return plain;
 }
 
 /* Blocks of the largest cell. */
@@ -260,8 +295,12 @@ void edge_retrieve_scan(const Partition *p, const float *queries, int number, co
     s.near_scores = (float *)(s.near + p->count);
     s.waiting = (int32_t *)(s.near_scores + p->count);
     s.sums = (uint16_t *)(s.waiting + room_of(p) * BLOCK);
-    Search run = search_for(lanes);
+    Search run = loops_for(lanes).search;
     for (int i = 0; i < number; i++)
         found[i] = run(p, queries + (int64_t)i * p->dim, excluded, wanted, width, thorough, &s, ids + (int64_t)i * wanted,
                        scores + (int64_t)i * wanted, scored + i);
+}
+
+float edge_retrieve_score_all(const Partition *p, const float *query, float *scores, int64_t size, int lanes) {
+    return loops_for(lanes).score_all(p, query, scores, size);
 }

@@ -15,4 +15,9 @@ void edge_retrieve_scan(const Partition *p, const float *queries, int number, co
                         float width, int thorough, int lanes, void *scratch, int64_t *ids, float *scores, int64_t *found,
                         int64_t *scored);
 
+/* Score every row by its bytes: of each study the best of its rows is left in scores [size], by the study's number.
+ * A value that is not a number gives way to any score. Returns by how much a score may be off, below zero where a
+ * study's number is beyond the scores. */
+float edge_retrieve_score_all(const Partition *p, const float *query, float *scores, int64_t size, int lanes);
+
 #endif

@@ -139,9 +139,41 @@ release_queries:
     return result;
 }
 
+/* score_all(partition, query, scores, lanes): fills scores in, by the number of a study; returns by how much they may be off. */
+static PyObject *score_all(PyObject *module, PyObject *const *args, Py_ssize_t given) {
+    (void)module;
+    if (given != 4) {
+        PyErr_SetString(PyExc_TypeError, "score_all takes 4 arguments");
+        return NULL;
+    }
+    const Partition *p = PyCapsule_GetPointer(args[0], NAME);
+    long lanes = PyLong_AsLong(args[3]);
+    if (!p || PyErr_Occurred()) return NULL;
+    Py_buffer query, scores;
+    float error = 0;
+    if (PyObject_GetBuffer(args[1], &query, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)) return NULL;
+    if (PyObject_GetBuffer(args[2], &scores, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | PyBUF_WRITABLE)) {
+        PyBuffer_Release(&query);
+        return NULL;
+    }
+    if (!query.format || strcmp(query.format, "f") || query.len != 4 * (int64_t)p->dim || !scores.format ||
+        strcmp(scores.format, "f"))
+        PyErr_SetString(PyExc_TypeError, "a query is float32, as long as the partition's rows, and scores are float32");
+    else {
+        Py_BEGIN_ALLOW_THREADS;
+        error = edge_retrieve_score_all(p, query.buf, scores.buf, scores.len / 4, (int)lanes);
+        Py_END_ALLOW_THREADS;
+        if (error < 0) PyErr_SetString(PyExc_ValueError, "a study's number is beyond the scores");
+    }
+    PyBuffer_Release(&scores);
+    PyBuffer_Release(&query);
+    return PyErr_Occurred() ? NULL : PyFloat_FromDouble(error);
+}
+
 static PyMethodDef methods[] = {
     {"partition", new_partition, METH_VARARGS, NULL},
     {"search", (PyCFunction)(void (*)(void))search_all, METH_FASTCALL, NULL},
+    {"score_all", (PyCFunction)(void (*)(void))score_all, METH_FASTCALL, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -128,6 +128,29 @@ class Segment:
         order = best[np.lexsort((numbers[best], -scores[best]))]
         return numbers[order], scores[order]
 
+    def score_all(self, query: FloatArray, scores: FloatArray) -> float:
+        """Score every row: of each study the best of its rows counts.
+
+        Parameters
+        ----------
+        query : float32 array of shape [D]
+        scores : float32 array of shape [n]
+            By the numbers of studies, up to `last_study` at least; NaN where there is none yet. Filled in.
+
+        Returns
+        -------
+        float
+            By how much a score may be off.
+        """
+        if self.scan is not None:
+            return self.scan.score_all(query, scores)
+        studies, found = self.vectors.studies, self.vectors.rows @ query
+        if self.by_study.most_rows > 1:
+            np.fmax.at(scores, studies, found)
+        else:
+            scores[studies] = np.fmax(scores[studies], found)
+        return 0.0
+
     def _walk(self, query: FloatArray, count: int) -> IntArray:
         wanted = min(len(self.vectors.rows), max(_EXPANSION_SEARCH, count + _SPARE_ROWS))
         found = self.graph.search(query, wanted, threads=1)
@@ -138,6 +161,11 @@ class Segment:
     def by_study(self) -> ByStudy:
         """Which rows belong to which studies."""
         return ByStudy.of(self.vectors.studies)
+
+    @cached_property
+    def last_study(self) -> int:
+        """The highest number of a study, 0 where there is none."""
+        return int(self.vectors.studies.max(initial=0))
 
     @cached_property
     def total(self) -> npt.NDArray[np.float64]:

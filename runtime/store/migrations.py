@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from edge_retrieve.runtime.anatomy import REGIONS
 from edge_retrieve.runtime.store import schema
-from edge_retrieve.runtime.store.seals import Terms, owner_start, seal, seal_studies
+from edge_retrieve.runtime.store.seals import Terms, owner_start, seal
+from edge_retrieve.runtime.store.study_rows import seal_studies
 
 FIRST_GENERATION = 1
 

@@ -251,10 +251,8 @@ class StoreReader:
         StoreError
             Where one is damaged.
         """
-        found = self._read(
-            lambda db: {number: reading.read_numbered(db, number, self.terms) for number in numbers}
-        )
-        return {number: record for number, record in found.items() if record is not None}
+        wanted = tuple(numbers)
+        return self._read(lambda db: reading.read_studies(db, wanted, self.terms))
 
     def patient_studies(self, patient: str) -> tuple[str, ...]:
         """Return the identifiers of all studies of a patient, in the order stored."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -17,15 +19,8 @@ from edge_retrieve.runtime.preprocess.types import Flag, View
 from edge_retrieve.runtime.reports import Mention, ParsedReport, Section, Sentence
 from edge_retrieve.runtime.store.embeddings import FloatArray, Vectors
 from edge_retrieve.runtime.store.records import StoredImage, StoreStats, StudyRecord, StudySummary
-from edge_retrieve.runtime.store.seals import (
-    StudyRows,
-    Terms,
-    damaged,
-    owner_start,
-    study_rows,
-    unseal,
-    verify_study,
-)
+from edge_retrieve.runtime.store.seals import Terms, damaged, owner_start, unseal
+from edge_retrieve.runtime.store.study_rows import AMONG, StudyRows, verified_studies
 from edge_retrieve.runtime.store.worklist import ORDERS, Worklist, conditions
 from edge_retrieve.runtime.store.writing import WHOLE, place_bit, vectors_start
 
@@ -37,6 +32,8 @@ _OWNERS = {
 _HAVING = {Modality.IMAGE: "o.indexed AND ?", Modality.TEXT: "o.places & ?"}
 _NO_IMAGE = (View.UNKNOWN.value, 0, 0, "", "", 0)
 _BOX_NUMBERS = 5  # four edges and the score
+BoxEdges = npt.NDArray[np.float64]
+_NO_BOXES: BoxEdges = np.zeros((0, _BOX_NUMBERS))
 
 
 def read_study(db: sqlite3.Connection, study: str, terms: Terms) -> StudyRecord | None:
@@ -48,24 +45,27 @@ def read_study(db: sqlite3.Connection, study: str, terms: Terms) -> StudyRecord 
         Where it is damaged.
     """
     found = db.execute("SELECT id FROM studies WHERE study = ?", (study,)).fetchone()
-    record = None if found is None else read_numbered(db, found[0], terms)
+    record = None if found is None else read_studies(db, found, terms).get(found[0])
     if record is not None and record.study != study:
         raise damaged(f"where the study '{study}' should be, there is another")
     return record
 
 
-def read_numbered(db: sqlite3.Connection, number: int, terms: Terms) -> StudyRecord | None:
-    """Return a study by its number, None where unknown.
+def read_studies(db: sqlite3.Connection, numbers: Sequence[int], terms: Terms) -> dict[int, StudyRecord]:
+    """Return studies by their numbers; where there is no such study it is left out.
 
     Raises
     ------
     StoreError
-        Where it is damaged.
+        Where one is damaged.
     """
-    rows = study_rows(db, number)
-    if rows is None:
-        return None
-    verify_study(db, rows, terms)
+    found = verified_studies(db, numbers, terms)
+    searched = [row[0] for rows in found.values() for row in rows.images if row[9]]
+    edges = read_boxes(db, searched, terms)
+    return {number: _record(rows, edges) for number, rows in found.items()}
+
+
+def _record(rows: StudyRows, edges: Mapping[int, BoxEdges]) -> StudyRecord:
     _, identifier, patient, study_date, sex, age = rows.study
     return StudyRecord(
         study=identifier,
@@ -75,14 +75,13 @@ def read_numbered(db: sqlite3.Connection, number: int, terms: Terms) -> StudyRec
         age=age,
         report="" if rows.report is None else rows.report[1],
         parsed=_parsed(rows),
-        images=tuple(_image(db, row, terms) for row in rows.images),
+        images=tuple(_image(row, edges.get(row[0], _NO_BOXES)) for row in rows.images),
         accession=rows.accession,
     )
 
 
-def _image(db: sqlite3.Connection, row: tuple[Any, ...], terms: Terms) -> StoredImage:
-    number, sop, sha256, source, view, width, height, flags, applied, indexed = row
-    edges = read_boxes(db, number, terms) if indexed else np.zeros((0, _BOX_NUMBERS))
+def _image(row: tuple[Any, ...], edges: BoxEdges) -> StoredImage:
+    _, sop, sha256, source, view, width, height, flags, applied, indexed = row
     return StoredImage(
         sop_instance=sop,
         pixels_sha256=sha256,
@@ -98,44 +97,59 @@ def _image(db: sqlite3.Connection, row: tuple[Any, ...], terms: Terms) -> Stored
     )
 
 
-def read_boxes(db: sqlite3.Connection, image: int, terms: Terms) -> npt.NDArray[np.float64]:
-    """Return an image's boxes and their scores, shape [29, 5].
+def read_boxes(db: sqlite3.Connection, images: Sequence[int], terms: Terms) -> dict[int, BoxEdges]:
+    """Return images' boxes and their scores, shape [29, 5], by the images' numbers.
 
     Raises
     ------
     StoreError
-        Where they are missing or damaged.
+        Where some are missing or damaged.
     """
-    row = db.execute(
-        "SELECT edges FROM boxes WHERE image = ? AND generation = ?", (image, terms.generation)
-    ).fetchone()
-    edges = unseal(row and row[0], terms.start("boxes", terms.generation, image), f"boxes of image {image}")
-    return np.frombuffer(edges, "<f8").reshape(len(REGIONS), _BOX_NUMBERS)
+    held = dict(
+        db.execute(
+            f"SELECT image, edges FROM boxes WHERE generation = ? AND image {AMONG}",
+            (terms.generation, json.dumps(list(images))),
+        ).fetchall()
+    )
+    return {
+        image: np.frombuffer(
+            unseal(held.get(image), terms.start("boxes", terms.generation, image), f"boxes of image {image}"),
+            "<f8",
+        ).reshape(len(REGIONS), _BOX_NUMBERS)
+        for image in images
+    }
 
 
 def _parsed(rows: StudyRows) -> ParsedReport:
     mentions: dict[int, list[Mention]] = {}
     for (position, _), group in groupby(rows.findings, key=lambda row: row[:2]):
         members = list(group)
-        named = {region for *_, region in members} - {WHOLE}
-        mentions.setdefault(position, []).append(
-            Mention(
-                Finding(members[0][2]),
-                Assertion(members[0][3]),
-                tuple(sorted(map(Region, named), key=REGIONS.index)),
-            )
-        )
+        _, _, finding, assertion, _ = members[0]
+        named = frozenset(row[4] for row in members)
+        mentions.setdefault(position, []).append(_mention(finding, assertion, named))
     return ParsedReport(
         tuple(
             Sentence(
                 text,
                 Section(section),
-                tuple(Region(name) for name in json.loads(regions)),
+                _regions(regions),
                 tuple(mentions.get(position, ())),
             )
             for position, section, text, regions in rows.sentences
         )
     )
+
+
+# Reports say few things in many words: what they say is made out once for all of them.
+@lru_cache(maxsize=8192)
+def _mention(finding: str, assertion: str, named: frozenset[str]) -> Mention:
+    regions = sorted(map(Region, named - {WHOLE}), key=REGIONS.index)
+    return Mention(Finding(finding), Assertion(assertion), tuple(regions))
+
+
+@lru_cache(maxsize=8192)
+def _regions(named: str) -> tuple[Region, ...]:
+    return tuple(Region(name) for name in json.loads(named))
 
 
 def read_summaries(
@@ -153,12 +167,12 @@ def read_summaries(
         f"SELECT s.id FROM studies s {where} ORDER BY {ORDERS[wanted.order]} LIMIT ? OFFSET ?",
         (*values, limit, offset),
     ).fetchall()
+    listed = verified_studies(db, [number for (number,) in found], terms)
     summaries = []
     for (number,) in found:
-        rows = study_rows(db, number)
-        if rows is None:
+        if number not in listed:
             raise damaged(f"the study with the number {number} cannot be read")
-        verify_study(db, rows, terms)
+        rows = listed[number]
         _, study, patient, study_date, sex, age = rows.study
         *_, view, _, _, _, _, indexed = rows.images[0] if rows.images else _NO_IMAGE
         present = [row[2] for row in rows.findings if row[3] == Assertion.PRESENT.value]

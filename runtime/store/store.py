@@ -18,8 +18,8 @@ from edge_retrieve.runtime.store.ledger import ReadFile
 from edge_retrieve.runtime.store.privacy import PrivacyMark
 from edge_retrieve.runtime.store.reader import StoreReader
 from edge_retrieve.runtime.store.records import NewImage, NewReport
-from edge_retrieve.runtime.store.seals import seal_studies
 from edge_retrieve.runtime.store.sqlite_errors import sensible, translated
+from edge_retrieve.runtime.store.study_rows import seal_studies
 
 INDEX_FOLDER = "index"
 

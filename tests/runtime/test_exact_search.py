@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge_retrieve.runtime import search as searching
 from edge_retrieve.runtime.anatomy import Region
 from edge_retrieve.runtime.hits import Modality
+from edge_retrieve.runtime.index import kernel
 from edge_retrieve.runtime.index.files import empty_vectors
 from edge_retrieve.runtime.index.partition import Partition
 from edge_retrieve.runtime.index.segment import Segment, build_segment
@@ -29,7 +30,7 @@ ROWS_ONLY = SwitchPoints(codes=10**9, graph=10**9)
 class MadeIndex:
     """Images of all studies, reports of some that speak of some regions; four studies a patient or so."""
 
-    def __init__(self, studies=STUDIES, seed=0):
+    def __init__(self, studies=STUDIES, seed=0, switch_points=ROWS_ONLY):
         random = np.random.default_rng(seed)
         self.numbers = np.arange(1, studies + 1) * 3
         self.patients = np.array([f"p{n}" for n in random.integers(0, studies // 4, studies)])
@@ -42,7 +43,7 @@ class MadeIndex:
                 rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
                 owners = np.arange(1, len(rows) + 1)
                 vectors = Vectors(owners, self.numbers[has], rows)
-                base = build_segment(vectors, ROWS_ONLY)
+                base = build_segment(vectors, switch_points)
                 tail = Segment(empty_vectors(DIM))
                 self.held[modality, region] = Partition(base, tail, len(rows), 0)
 
@@ -147,6 +148,31 @@ def test_a_search_finds_what_scoring_every_study_finds(
     np.testing.assert_allclose(ranked.scores, scores[np.array(wanted, int) // 3 - 1], atol=1e-5)
     if len(set(np.round(scores[np.array(wanted, int) // 3 - 1], 5))) == len(wanted):
         assert ranked.studies.tolist() == wanted
+
+
+@cache
+def coded():
+    return MadeIndex(switch_points=SwitchPoints(codes=64, graph=10**9))
+
+
+@pytest.mark.skipif(not kernel.available(), reason="the scan of codes was not compiled here")
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([Combine.WEIGHTED, Combine.ALL]),
+    st.integers(2, 3),
+    st.booleans(),
+    st.sampled_from([1, 10, 130]),
+)
+def test_several_places_are_searched_exactly_by_rows_in_bytes_too(seed, combine, places, one_per_patient, k):
+    index, random = coded(), np.random.default_rng(seed)
+    probes = probes_of(random, places, whole=False)
+    patients_of = index.patients_of if one_per_patient else None
+    ranked = search(index, probes, k, combine=combine, patients_of=patients_of)
+    scores = every_score(index, probes, combine)
+    wanted = best(index, scores, k, index.deleted(), one_per_patient)
+    np.testing.assert_allclose(ranked.scores, scores[ranked.studies // 3 - 1], atol=1e-5)
+    np.testing.assert_allclose(ranked.scores, scores[np.array(wanted, int) // 3 - 1], atol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)

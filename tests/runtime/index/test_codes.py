@@ -195,3 +195,39 @@ def test_a_thorough_search_finds_the_one_row_that_lies_apart_in_a_direction_of_i
         assert order[found.numbers[0]] == odd
         best = np.argsort(-(changed.astype(np.float64) @ query))[:10]
         assert len(set(best.tolist()) & set(found.numbers.tolist())) >= 9
+
+
+@needs_kernel
+@pytest.mark.parametrize("make", [flat, steep])
+@pytest.mark.parametrize("dim", [7, 128])
+@pytest.mark.parametrize("lanes", Lanes)
+def test_every_row_scored_by_its_bytes_is_within_the_error_stated(make, dim, lanes):
+    random = np.random.default_rng(8)
+    rows, scan = scan_of(make(random, 5000, dim))
+    for query in make(random, 10, dim):
+        scores = np.full(5000, np.nan, np.float32)
+        error = scan.score_all(query, scores, lanes=lanes)
+        exact = rows.astype(np.float64) @ query
+        assert np.abs(scores - exact).max() <= error < 0.06
+        # Tight enough to be of use: a small part of how scores differ.
+        assert error < 0.3 * exact.std()
+
+
+@needs_kernel
+def test_of_a_study_with_several_rows_the_best_is_left_and_no_better_score_is_lost():
+    random = np.random.default_rng(9)
+    order, coded = encode_rows(rows := steep(random, 900, 32))
+    rows, studies = rows[order], np.arange(900) % 300
+    scan, query = CodeScan(coded, rows, studies), rows[0]
+    scores = np.full(310, np.nan, np.float32)
+    scores[5] = 7.0
+    error = scan.score_all(query, scores)
+    best = (rows @ query).reshape(3, 300).max(axis=0)
+    assert scores[5] == 7.0
+    others = np.arange(300) != 5
+    assert np.abs(scores[:300] - best)[others].max() <= error
+    assert np.isnan(scores[300:]).all()
+    with pytest.raises(ValueError, match="beyond"):
+        scan.score_all(query, np.zeros(299, np.float32))
+    with pytest.raises(TypeError, match="float32"):
+        scan.score_all(query, np.zeros(310))
