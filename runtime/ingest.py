@@ -46,10 +46,10 @@ def ingest(
 ) -> IngestSummary:
     """Read images and their reports into a store.
 
-    Files that cannot be read are rejected one by one and the rest goes on. What a returned batch holds
-    is on disk; a run that was killed is simply repeated, for what is known already is left alone: a file
-    whose path, size and time of change are noted in the store is not even opened, if its report, the bundle
-    and what cases pass are the same.
+    Files that cannot be read, and folders that cannot be listed, are rejected one by one and the rest goes
+    on. What a returned batch holds is on disk; a run that was killed is simply repeated, for what is known
+    already is left alone: a file whose path, size and time of change are noted in the store is not even
+    opened, if its report, the bundle and what cases pass are the same.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def ingest(
     StoreError
         Where the store is of another bundle or cannot be written; committed batches are kept.
     UnreadableFileError
-        Where one of `paths` does not exist.
+        Where one of `paths` does not exist or cannot be listed.
     ConfigError
         Where `reports` does not exist or has not the needed columns.
     BackendError
@@ -91,10 +91,13 @@ def ingest(
             remedy="Use the store's bundle, or ingest into a new store",
         )
     source = ReportSource(reports)
-    files = list(find_inputs(paths))
+    unlisted: list[Unusable] = []
+    files = list(find_inputs(paths, lambda path, error: unlisted.append(Unusable(path, str(error)))))
     ledger = Ledger(store, source, deidentifier, again=again) if remember else None
     loader = Loader(store, encoder, source, deidentifier, ledger)
     with _Run(store, encoder, loader, ledger) as run:
+        for folder in unlisted:
+            run.take(folder)
         for done, loaded in enumerate(loader.load_all(files)):
             if progress:
                 progress(done, len(files), loaded.path.name)
@@ -102,7 +105,7 @@ def ingest(
         run.finish()
     if progress and files:
         progress(len(files), len(files), files[-1].name)
-    outcomes = tuple(run.outcomes[path] for path in files)
+    outcomes = tuple(run.outcomes[path] for path in (*(each.path for each in unlisted), *files))
     if refresh_index:
         Index(store).refresh(progress)
     return IngestSummary(outcomes)

@@ -96,8 +96,8 @@ class Query:
         if self.text is not None and any("\ud800" <= letter <= "\udfff" for letter in self.text):
             # As a terminal of another coding, or JSON, may give it: halves of surrogate pairs.
             raise QueryError("the text is not valid Unicode", remedy="Write it in UTF-8")
-        if self.min_score is not None and not math.isfinite(self.min_score):
-            raise QueryError(f"the least score is {self.min_score}", remedy="Give a number from -1 to 1")
+        if self.min_score is not None and not -1 <= self.min_score <= 1:
+            raise QueryError(f"the least score is {self.min_score:g}", remedy="Give a number from -1 to 1")
         self._check_weights()
 
     def _check_weights(self) -> None:

@@ -64,6 +64,6 @@ QUERY_SCHEMA: Schema = _object(
         "one_per_patient": {"type": "boolean", "default": False},
         "k": {"type": "integer", "minimum": 1, "default": DEFAULT_K},
         "offset": {"type": "integer", "minimum": 0, "maximum": LAST_RANK, "default": 0},
-        "min_score": _or_null(_NUMBER),
+        "min_score": _or_null({**_NUMBER, "minimum": -1, "maximum": 1}),
     }
 )

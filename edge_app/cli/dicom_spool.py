@@ -26,6 +26,7 @@ from edge_retrieve.edge_app.dicom_node.quarantine import discard, quarantined, q
 from edge_retrieve.edge_app.dicom_node.spool import SPOOL_FOLDER, Spool
 from edge_retrieve.edge_app.dicom_node.status import SpoolStatus, spool_status
 from edge_retrieve.edge_app.shapes.quarantine import QuarantinedShape
+from edge_retrieve.runtime.errors import ConfigError
 from edge_retrieve.runtime.store import schema_version
 
 _PAGE = 500  # objects that a server is asked for at once
@@ -142,7 +143,15 @@ def existing_spool(store_path: Path, folder: str) -> Spool | None:
     ------
     StoreError
         Where there is no store.
+    ConfigError
+        Where the folder named is a file.
     """
     schema_version(store_path)  # says so where there is none, and leaves an older one as it is
     path = Path(folder) if folder else store_path / SPOOL_FOLDER
+    if path.exists() and not path.is_dir():
+        raise ConfigError(
+            "received objects are kept in a folder, and this is a file",
+            where=f"--dicom-folder {path}",
+            remedy="Name the folder that the server was started with",
+        )
     return Spool(path) if path.is_dir() else None

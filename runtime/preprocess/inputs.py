@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from edge_retrieve.runtime.errors import UnreadableFileError
 
+_OnError = Callable[[Path, UnreadableFileError], None]
+
 _SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"}
 
 
-def find_inputs(paths: Sequence[Path]) -> Iterator[Path]:
+def find_inputs(paths: Sequence[Path], on_error: _OnError | None = None) -> Iterator[Path]:
     """Yield image files, those in folders in sorted order.
 
     A file that is named is yielded whatever it is called; in folders, files with an image suffix or with
@@ -20,11 +22,13 @@ def find_inputs(paths: Sequence[Path]) -> Iterator[Path]:
     ----------
     paths : sequence of Path
         Files and folders. All are checked before the first file is yielded.
+    on_error : callable, optional
+        Called with a folder below one of `paths` that cannot be listed, and why; the search goes on then.
 
     Raises
     ------
     UnreadableFileError
-        One of `paths` does not exist.
+        One of `paths` does not exist or cannot be listed, or, without `on_error`, a folder below one.
     """
     for path in paths:
         if not path.exists():
@@ -33,15 +37,15 @@ def find_inputs(paths: Sequence[Path]) -> Iterator[Path]:
             )
     seen: set[Path] = set()
     for path in paths:
-        for found in _walk(path) if path.is_dir() else (path,):
+        for found in _walk(path, on_error) if path.is_dir() else (path,):
             resolved = found.resolve()
             if resolved not in seen:
                 seen.add(resolved)
                 yield found
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the image files of a folder and its subfolders; unreadable ones are named by an error."""
+def _walk(folder: Path, on_error: _OnError | None) -> Iterator[Path]:
+    """Yield the image files of a folder and its subfolders; one that cannot be listed is an error."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -54,8 +58,14 @@ def _walk(folder: Path) -> Iterator[Path]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            if not entry.is_symlink():  # a link back up would never end
-                yield from _walk(entry)
+            if entry.is_symlink():  # a link back up would never end
+                continue
+            try:
+                yield from _walk(entry, on_error)
+            except UnreadableFileError as error:
+                if on_error is None:
+                    raise
+                on_error(entry, error)
         elif entry.is_file() and _is_image(entry):
             yield entry
 

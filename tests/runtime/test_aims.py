@@ -95,6 +95,7 @@ def test_the_region_of_a_box_is_the_best_overlapping_of_those_that_hold_half_of_
         ({"regions": (ZONE,), "weights": (float("inf"),)}, "not above zero"),
         ({"regions": (ZONE,), "weights": (2.0,), "combine": Combine.ALL}, "weights mean nothing"),
         ({"min_score": float("nan")}, "the least score is nan"),
+        ({"min_score": 7}, "the least score is 7"),
     ],
 )
 def test_a_query_that_contradicts_itself_is_refused(query, clue):

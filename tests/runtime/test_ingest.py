@@ -123,6 +123,26 @@ def test_unreadable_files_are_rejected_by_reason_and_the_rest_goes_on(toy, encod
     assert store.count() == 2
 
 
+def test_a_folder_that_cannot_be_listed_is_rejected_and_the_rest_goes_on(
+    toy, encoder, store, tmp_path, monkeypatch
+):
+    shut, listed = tmp_path / "shut", Path.iterdir
+
+    def iterdir(folder):
+        if folder == shut:
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    shut.mkdir()
+    toy.save(tmp_path / "a.png", 1)
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    summary = ingest(store, encoder, [tmp_path])
+    assert (summary.flagged, summary.rejected) == (1, 1)
+    fate, reason = outcomes(summary)["shut"]
+    assert fate is Outcome.REJECTED
+    assert "cannot be listed (Permission denied)" in reason
+
+
 def test_a_lateral_view_is_kept_but_not_searched(toy, encoder, store, tmp_path):
     save_dicom(tmp_path / "front.dcm", toy.picture(1), sop="1.2.3.4")
     save_dicom(tmp_path / "side.dcm", toy.picture(2), sop="1.2.3.5", view="LL")

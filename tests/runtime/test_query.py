@@ -51,7 +51,7 @@ def test_no_hit_scores_less_than_asked(retriever, bright):
     assert len(result.hits) == 3
     assert result.more is True
     assert len(retriever.query(Query(image=bright, k=12, min_score=level)).hits) == 4
-    assert retriever.query(Query(image=bright, min_score=2.0)).hits == ()
+    assert retriever.query(Query(image=bright, min_score=1.0)).hits == ()
 
 
 def test_filters_leave_the_order_of_the_rest(retriever, bright):

@@ -240,3 +240,12 @@ def test_a_port_in_use_ends_serve_with_what_to_do(run, scp, store, toy):
     )
     assert done.exit_code == 1
     assert "--dicom-port" in done.stderr
+
+
+def test_a_file_in_place_of_the_folder_of_received_objects_is_refused(run, store, tmp_path):
+    (tmp_path / "file").write_text("")
+    for command in ("status", "quarantine"):
+        told = run("dicom", command, "--store", store.path, "--dicom-folder", tmp_path / "file")
+        assert told.exit_code != 0
+        assert "this is a file" in told.stderr
+        assert "--dicom-folder" in told.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from edge_retrieve.runtime.errors import UnreadableFileError
@@ -38,6 +40,31 @@ def test_what_does_not_exist_is_named_before_anything_is_yielded(tmp_path) -> No
     (tmp_path / "a.png").write_bytes(b"x")
     with pytest.raises(UnreadableFileError, match="gone"):
         next(find_inputs([tmp_path / "a.png", tmp_path / "gone"]))
+
+
+def test_a_folder_below_that_cannot_be_listed_is_named_and_the_rest_goes_on(tmp_path, monkeypatch) -> None:
+    # Permissions do not stop root, as whom tests may run.
+    shut, listed = tmp_path / "b", Path.iterdir
+
+    def iterdir(folder):
+        if folder == shut:
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").write_bytes(b"x")
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    told = []
+    found = list(find_inputs([tmp_path], lambda path, error: told.append((path, str(error)))))
+    assert found == [tmp_path / "a" / "x.png", tmp_path / "c" / "x.png"]
+    [(path, reason)] = told
+    assert path == shut
+    assert "Permission denied" in reason
+    with pytest.raises(UnreadableFileError, match="cannot be listed"):
+        list(find_inputs([tmp_path]))
+    with pytest.raises(UnreadableFileError, match="cannot be listed"):
+        list(find_inputs([shut], lambda path, error: told.append(path)))
 
 
 def test_an_empty_folder_gives_nothing(tmp_path) -> None:
