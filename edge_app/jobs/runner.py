@@ -1,4 +1,4 @@
-"""Runs jobs one after another in a thread of its own."""
+"""Runs jobs: those that change or copy the archive one after another, those that send beside them."""
 
 from __future__ import annotations
 
@@ -40,13 +40,17 @@ class _Entry:
 
 
 class Jobs:
-    """The jobs of one server; those that have ended are forgotten at length, the oldest first."""
+    """The jobs of one server; those that have ended are forgotten at length, the oldest first.
+
+    Jobs take turns in two queues, each with a thread: a PACS that is slow holds up no ingest, and an ingest
+    of hours no result that is to be sent.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._closing = False
-        self._thread: threading.Thread | None = None
+        self._threads: dict[bool, threading.Thread] = {}  # by whether they send
 
     def begin(self, kind: JobKind, work: Work, *, discard: Callable[[], None] = lambda: None) -> Job:
         """Queue a job.
@@ -74,9 +78,13 @@ class Jobs:
             job = Job(secrets.token_hex(6), kind, JobState.QUEUED, _now())
             self._entries[job.job] = _Entry(job, work, discard)
             self._forget()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-                self._thread.start()
+            sends = _sends(kind)
+            if sends not in self._threads:
+                name = "jobs that send" if sends else "jobs"
+                self._threads[sends] = threading.Thread(
+                    target=self._run, args=(sends,), name=name, daemon=True
+                )
+                self._threads[sends].start()
             self._changed.notify_all()
         return job
 
@@ -119,14 +127,14 @@ class Jobs:
         return {state.value: found[state] for state in JobState}
 
     def close(self) -> None:
-        """Cancel all jobs and wait for the one that runs."""
+        """Cancel all jobs and wait for those that run."""
         with self._changed:
             self._closing = True
             for name in list(self._entries):
                 self.cancel(name)
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        for thread in self._threads.values():
+            thread.join()
 
     def _entry(self, job: str) -> _Entry:
         if job not in self._entries:
@@ -147,18 +155,19 @@ class Jobs:
         for name in ended[: max(0, len(ended) - _KEPT)]:
             del self._entries[name]
 
-    def _run(self) -> None:
+    def _run(self, sends: bool) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing or self._next() is not None)
-                entry = self._next()
+                self._changed.wait_for(lambda: self._closing or self._next(sends) is not None)
+                entry = self._next(sends)
                 if entry is None:
                     return
                 self._change(entry, state=JobState.RUNNING, started=_now())
             self._work(entry)
 
-    def _next(self) -> _Entry | None:
-        return next((entry for entry in self._entries.values() if entry.job.state is JobState.QUEUED), None)
+    def _next(self, sends: bool) -> _Entry | None:
+        waiting = (entry for entry in self._entries.values() if entry.job.state is JobState.QUEUED)
+        return next((entry for entry in waiting if _sends(entry.job.kind) is sends), None)
 
     def _work(self, entry: _Entry) -> None:
         def progress(done: int, total: int, step: str) -> None:
@@ -178,6 +187,10 @@ class Jobs:
             _LOG.error("a job failed: %s", type(error).__name__, exc_info=error)
             problem = JobProblem("the job failed", "", "Look at the server's terminal for the reason")
             self._change(entry, state=JobState.FAILED, ended=_now(), problem=problem)
+
+
+def _sends(kind: JobKind) -> bool:
+    return kind is JobKind.SEND
 
 
 def _spent(_: Progress) -> Result:

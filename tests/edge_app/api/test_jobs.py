@@ -186,6 +186,21 @@ def test_a_running_job_is_cancelled_and_the_next_one_runs(jobs):
     assert jobs.cancel(second).state is JobState.DONE
 
 
+def test_what_is_to_be_sent_waits_for_no_ingest_and_the_next_ingest_for_no_peer(jobs):
+    storing = jobs.begin(JobKind.INGEST, endless).job
+    waited(jobs, storing, JobState.RUNNING)
+    sending = jobs.begin(JobKind.SEND, endless).job
+    waited(jobs, sending, JobState.RUNNING)
+    next_sent = jobs.begin(JobKind.SEND, lambda progress: {}).job
+    backup = jobs.begin(JobKind.BACKUP, lambda progress: {}).job
+    assert {jobs.get(next_sent).state, jobs.get(backup).state} == {JobState.QUEUED}
+    jobs.cancel(storing)
+    waited(jobs, backup, JobState.DONE)
+    assert jobs.get(next_sent).state is JobState.QUEUED
+    jobs.cancel(sending)
+    waited(jobs, next_sent, JobState.DONE)
+
+
 def test_a_job_cancelled_before_its_turn_is_discarded_and_never_runs(jobs):
     first = jobs.begin(JobKind.INGEST, endless).job
     told = []
