@@ -12,6 +12,7 @@ from torch import Tensor
 
 from edge_retrieve.train.augment import Pose, draw_pose, process
 from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, LesionMasks
+from edge_retrieve.train.disguise import disguise
 from edge_retrieve.train.text_bank import BankEntry, TextBank
 from edge_retrieve.train.tokenizer import tokenize
 
@@ -28,8 +29,10 @@ class Batch:
         Which boxes are known; None where all are.
     finding_map : Tensor of shape [B, L, 64, 64] or None
         Share of each cell that a finding covers, 0 to 1; None without augmentation or without masks.
-    lung_map : Tensor of shape [B, 2, 64, 64] or None
-        Share of each cell that the right and the left lung cover; None as for `finding_map`.
+    lung_pixels : Tensor of shape [B, 1, S, S] or None
+        The images in disguise, for the lung finder alone; None where it is not asked for, or without masks.
+    lung_map : Tensor of shape [B, 2, M, M] or None
+        Share of each cell of those that the right and the left lung cover, 0 to 1.
     labels : Tensor of shape [B, 29, L]
     patients : Tensor of shape [B]
     token_ids, mask : Tensor of shape [B, T]
@@ -50,6 +53,7 @@ class Batch:
     boxes: Tensor
     has_boxes: Tensor | None
     finding_map: Tensor | None
+    lung_pixels: Tensor | None
     lung_map: Tensor | None
     labels: Tensor
     patients: Tensor
@@ -82,6 +86,9 @@ def make_batch(
     limit: int,
     seed: tuple[int, ...] | None,
     bank: TextBank | None = None,
+    *,
+    images: bool = True,
+    lungs: bool = False,
 ) -> Batch:
     """Build one batch.
 
@@ -96,21 +103,22 @@ def make_batch(
         Draws the augmentation and the bank's sentences; None leaves the images as they are.
     bank : TextBank, optional
         Adds its sentences to those of the batch's own reports.
+    images, lungs : bool
+        What is learnt from: the images, augmented, or disguised for the lung finder, or both.
     """
     generator = np.random.default_rng(seed if seed is not None else 0)
-    images, boxes, finding_maps, lung_maps = [], [], [], []
+    shown, boxes, finding_maps = [], [], []
     for row in rows:
-        if seed is None:
-            images.append(corpus.pixels[row].astype(np.float32) / np.float32(255.0))
+        if seed is None or not images:
+            shown.append(corpus.pixels[row].astype(np.float32) / np.float32(255.0))
             boxes.append(corpus.boxes[row])
         else:
             pose = draw_pose(generator)
-            images.append(process(pose.move_image(corpus.pixels[row]), generator))
+            shown.append(process(pose.move_image(corpus.pixels[row]), generator))
             boxes.append(pose.move_boxes(corpus.boxes[row]))
             if len(corpus.lesions.studies):  # else no mask means that nobody drew one
                 finding_maps.append(_finding_map(corpus.lesions, int(row), pose))
-            if corpus.lungs is not None:
-                lung_maps.append(np.stack([pose.move_image(lung) for lung in corpus.lungs[row]]))
+    disguised = _disguised(corpus, rows, generator) if lungs and seed is not None else None
     ids, mask = tokenize(tokenizer, [corpus.reports[row] for row in rows], limit)
     chosen = [
         BankEntry(int(row), entry.region, entry.text)
@@ -127,11 +135,12 @@ def make_batch(
     regions = np.array([entry.region for entry in chosen])
     sure = corpus.label_weights
     return Batch(
-        pixels=torch.from_numpy(np.stack(images))[:, None],
+        pixels=torch.from_numpy(np.stack(shown))[:, None],
         boxes=torch.from_numpy(np.stack(boxes)),
         has_boxes=None if corpus.has_boxes is None else torch.from_numpy(corpus.has_boxes[rows]),
         finding_map=torch.from_numpy(np.stack(finding_maps)) if finding_maps else None,
-        lung_map=torch.from_numpy(np.stack(lung_maps)).float() / 255 if lung_maps else None,
+        lung_pixels=None if disguised is None else disguised[0],
+        lung_map=None if disguised is None else disguised[1],
         labels=torch.from_numpy(corpus.labels[rows]),
         patients=torch.from_numpy(corpus.patients[rows]),
         token_ids=torch.from_numpy(ids),
@@ -144,6 +153,16 @@ def make_batch(
         label_weights=None if sure is None else torch.from_numpy(sure[rows]),
         text_weights=None if sure is None else torch.from_numpy(sure[studies, regions]),
     )
+
+
+def _disguised(
+    corpus: Corpus, rows: npt.NDArray[np.int64], generator: np.random.Generator
+) -> tuple[Tensor, Tensor] | None:
+    if corpus.lungs is None:
+        return None
+    pairs = [disguise(corpus.pixels[row], corpus.lungs[row], generator) for row in rows]
+    images, lungs = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
+    return images[:, None], lungs
 
 
 def _finding_map(lesions: LesionMasks, study: int, pose: Pose) -> npt.NDArray[np.float32]:

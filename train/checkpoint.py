@@ -118,7 +118,9 @@ def load_trained(path: Path) -> TrainedModel:
 
 
 def load_start(path: Path, config: TrainConfig) -> TrainedModel:
-    """Load the model that a run begins with; parts younger than the checkpoint begin as they are made.
+    """Load the model that a run begins with.
+
+    Parts younger than the checkpoint begin as they are made; parts that there are no more are left out.
 
     Parameters
     ----------
@@ -146,7 +148,9 @@ def _trained(content: dict[str, Any], path: Path, *, partial: bool) -> TrainedMo
     config = _config_of(content, path)
     tokenizer = Tokenizer.from_str(content["tokenizer"])
     model = RraVl(config.model, tokenizer.get_vocab_size(), stored_backbones(content["ema"]))
-    weights = {**model.state_dict(), **content["ema"]} if partial else content["ema"]
+    weights, own = content["ema"], model.state_dict()
+    if partial:
+        weights = own | {name: value for name, value in weights.items() if name in own}
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

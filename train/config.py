@@ -66,6 +66,7 @@ class ModelConfig:
     image_size: int = 256  # pixels, side of the letterboxed square; a multiple of 32 or of a backbone's patch
     widths: tuple[int, ...] = (48, 96, 160, 224)  # channels at strides 4, 8, 16, 32
     depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at strides 4, 8, 16, 32
+    lung_widths: tuple[int, ...] = (24, 40, 64, 96)  # channels of the lung finder at strides 4, 8, 16, 32
     feature_channels: int = 96  # channels of the stride-8 map that regions are pooled from
     salience_heads: int = 8  # attention heads of region pooling; divides feature_channels
     projection_width: int = 256  # hidden units of the region and global projections
@@ -124,7 +125,7 @@ class LossWeights:
     box: float = 5.0
     box_score: float = 0.5
     finding_map: float = 0.0  # only for data sets with finding masks
-    lung_map: float = 0.0  # only for data sets with lung masks
+    lung_map: float = 0.0  # of the lung finder, on disguised images; only for data sets with lung masks
     region_finding: float = 0.0  # findings of each region, as the report states them
 
 

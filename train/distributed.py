@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch.autograd.function import FunctionCtx
 
 # What only the towers read: each process keeps its own.
-_INPUTS = frozenset({"pixels", "token_ids", "region_token_ids", "region_mask"})
+_INPUTS = frozenset({"pixels", "lung_pixels", "token_ids", "region_token_ids", "region_mask"})
 
 
 # The others wait while the first renders or decodes the studies, or validates.

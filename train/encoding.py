@@ -37,8 +37,6 @@ class ImageSide(NamedTuple):
     box_logits : Tensor of shape [B, 29]
     finding_logits : Tensor of shape [B, L, h, w]
         Findings cell by cell.
-    lung_logits : Tensor of shape [B, 2, h, w]
-        The right and the left lung cell by cell.
     region_logits : Tensor of shape [B, 29, L]
         Findings of each region.
     other_view : Tensor of shape [B, 29, D] or None
@@ -50,9 +48,14 @@ class ImageSide(NamedTuple):
     boxes: Tensor
     box_logits: Tensor
     finding_logits: Tensor
-    lung_logits: Tensor
     region_logits: Tensor
     other_view: Tensor | None
+
+
+class LungSide(NamedTuple):
+    """Disguised images, the lungs found in them: logits [B, 2, h, w]."""
+
+    logits: Tensor
 
 
 class TextSide(NamedTuple):
@@ -64,17 +67,20 @@ class TextSide(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch, encoded; a text side is None where no loss of the step reads it."""
+    """A batch, encoded; a side is None where no loss of the step reads it."""
 
-    image: ImageSide
+    image: ImageSide | None
+    lungs: LungSide | None
     report: TextSide | None
     region_text: TextSide | None
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What the losses of a step read besides the images."""
+    """What the losses of a step read."""
 
+    image: bool
+    lungs: bool
     report: bool
     region_text: bool
     other_view: bool
@@ -143,10 +149,28 @@ def image_encoder(
             image.boxes,
             image.box_logits,
             image.finding_logits.float(),
-            image.lung_logits,
             reading.finding_logits,
             again,
         )
+
+    return encode
+
+
+def lung_encoder(model: RraVl, pixels: Tensor, *, bfloat16: bool) -> Callable[[slice], LungSide]:
+    """Return the function that finds the lungs in a slice of disguised images.
+
+    Parameters
+    ----------
+    model : RraVl
+    pixels : Tensor of shape [B, 1, S, S]
+    bfloat16 : bool
+        Run the lung finder in bfloat16.
+    """
+
+    def encode(rows: slice) -> LungSide:
+        seen = pixels[rows].contiguous(memory_format=torch.channels_last)
+        with _reduced(seen, bfloat16):
+            return LungSide(model.lungs(seen))
 
     return encode
 

@@ -49,17 +49,22 @@ def finding_map(logits: Tensor, share: Tensor, *, focus: float = 2.0, covered: f
 
 
 def lung_map(logits: Tensor, share: Tensor) -> Tensor:
-    """Return the binary cross-entropy of a per-cell segmentation of the lungs.
+    """Return the loss of a per-cell segmentation of the lungs: cross-entropy and 1 - soft Dice.
+
+    Dice is that of V-Net (Milletari et al. 2016, arXiv 1606.04797, eq. of section 3), one cell added above
+    and below, so that a lung outside of the image asks for none.
 
     Parameters
     ----------
     logits : Tensor of shape [B, 2, h, w]
-        Brought to the truth's grid bilinearly.
     share : Tensor of shape [B, 2, H, W]
-        Share of each cell that the lung covers, 0 to 1.
+        Share of each cell that the lung covers, 0 to 1; brought to the map's grid bilinearly.
     """
-    on_grid = F.interpolate(logits, size=share.shape[-2:], mode="bilinear", align_corners=False)
-    return F.binary_cross_entropy_with_logits(on_grid, share)
+    truth = F.interpolate(share, size=logits.shape[-2:], mode="bilinear", align_corners=False)
+    chance = torch.sigmoid(logits)
+    both, each = (chance * truth).sum(dim=(2, 3)), (chance + truth).sum(dim=(2, 3))
+    dice = (2 * both + 1) / (each + 1)
+    return F.binary_cross_entropy_with_logits(logits, truth) + 1 - dice.mean()
 
 
 def region_finding(logits: Tensor, labels: Tensor, *, focus: float = 2.0) -> Tensor:

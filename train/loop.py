@@ -198,7 +198,7 @@ class Trainer:
         self.model.train()
         steps = steps_per_epoch(len(self.corpus), config.batch)
         place = EpochPlace(epoch, self.steps_done, self.processes)
-        batches = iterate_steps(self.corpus, self.tokenizer, self.bank, config, place)
+        batches = iterate_steps(self.corpus, self.tokenizer, self.bank, config, place, stage.weights)
         unsaved = 0
         for step, batch in enumerate(batches, self.steps_done):
             started = time.monotonic()

@@ -12,7 +12,7 @@ from edge_retrieve.train import image_losses, losses, peers
 from edge_retrieve.train.batches import Batch
 from edge_retrieve.train.config import LossWeights, Objective
 from edge_retrieve.train.datasets.corpus import mirror_positions
-from edge_retrieve.train.encoding import Encoded, Needs, TextSide
+from edge_retrieve.train.encoding import Encoded, ImageSide, Needs, TextSide
 
 # The region-word scores grow with the square of the batch; this many studies of it take part.
 _REGION_WORD_STUDIES = 16
@@ -25,11 +25,16 @@ ONE_HEAD = frozenset({Objective.GLOBAL_INFONCE, Objective.SEMANTIC_SOFT, Objecti
 
 
 def needs(objective: Objective, weights: LossWeights) -> Needs:
-    """Return what the losses of an objective read besides the images."""
+    """Return what the losses of an objective read."""
+    lungs = bool(weights.lung_map)
+    # The lung finder shares nothing with the rest: where it alone learns, it alone runs.
+    image = any(getattr(weights, f.name) for f in dataclasses.fields(weights) if f.name != "lung_map")
     if objective is not Objective.RRA_VL:
         crops = objective is Objective.REGION_CROPS
-        return Needs(report=not crops, region_text=False, other_view=crops)
+        return Needs(image, lungs, report=image and not crops, region_text=False, other_view=image and crops)
     return Needs(
+        image,
+        lungs,
         report=bool(weights.semantic_global or weights.region_word),
         region_text=bool(weights.location_image_text or weights.location_text_text),
         other_view=False,
@@ -64,15 +69,24 @@ def compute_losses(
         Logarithms of the inverse temperatures: global, image-image, image-text.
     """
     scale = logit_scale.exp().clamp_max(_MAX_SCALE)
-    parts = _of_single_images(encoded, batch, weights)
+    parts = _of_lungs(encoded, batch, weights)
+    if encoded.image is None:
+        return parts
+    parts |= _of_single_images(encoded, batch, weights)
     if objective is Objective.RRA_VL:
         return parts | _rra_vl(encoded, batch, weights, scale)
     weight = sum(float(getattr(weights, name)) for name in ALIGNMENT)
     return parts | {objective.value: weight * _PEERS[objective](encoded, batch, scale[0])}
 
 
+def _of_lungs(encoded: Encoded, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
+    if encoded.lungs is None or batch.lung_map is None:
+        return {}
+    return {"lung_map": weights.lung_map * image_losses.lung_map(encoded.lungs.logits, batch.lung_map)}
+
+
 def _of_single_images(encoded: Encoded, batch: Batch, weights: LossWeights) -> dict[str, Tensor]:
-    image = encoded.image
+    image = _image(encoded)
     parts: dict[str, Tensor] = {}
     predicted, logits, truth = image.boxes, image.box_logits, batch.boxes
     if batch.has_boxes is not None:
@@ -88,13 +102,11 @@ def _of_single_images(encoded: Encoded, batch: Batch, weights: LossWeights) -> d
         share = torch.nn.functional.interpolate(batch.finding_map, size=side, mode="area")
         value = image_losses.finding_map(image.finding_logits, share)
         parts["finding_map"] = weights.finding_map * value
-    if weights.lung_map and batch.lung_map is not None:
-        parts["lung_map"] = weights.lung_map * image_losses.lung_map(image.lung_logits, batch.lung_map)
     return parts
 
 
 def _rra_vl(encoded: Encoded, batch: Batch, weights: LossWeights, scale: Tensor) -> dict[str, Tensor]:
-    image = encoded.image
+    image = _image(encoded)
     mirror = torch.from_numpy(mirror_positions()).to(image.whole.device)
     parts: dict[str, Tensor] = {}
     if weights.region_finding:
@@ -144,22 +156,23 @@ def _rra_vl(encoded: Encoded, batch: Batch, weights: LossWeights, scale: Tensor)
 
 
 def _global_infonce(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
-    return peers.global_infonce(encoded.image.whole, _present(encoded.report).text, scale)
+    return peers.global_infonce(_image(encoded).whole, _present(encoded.report).text, scale)
 
 
 def _semantic_soft(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
     findings = batch.labels.amax(dim=1)
-    return peers.semantic_soft(encoded.image.whole, _present(encoded.report).text, findings, scale)
+    return peers.semantic_soft(_image(encoded).whole, _present(encoded.report).text, findings, scale)
 
 
 def _word_region(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
-    image, report, words = encoded.image, _present(encoded.report), _words(encoded.report)
+    image, report, words = _image(encoded), _present(encoded.report), _words(encoded.report)
     return peers.word_region(image.whole, report.text, image.regions, words, batch.mask, scale)
 
 
 def _region_crops(encoded: Encoded, batch: Batch, scale: Tensor) -> Tensor:
-    assert encoded.image.other_view is not None
-    return peers.region_crops(encoded.image.regions, encoded.image.other_view, scale)
+    image = _image(encoded)
+    assert image.other_view is not None
+    return peers.region_crops(image.regions, image.other_view, scale)
 
 
 _PEERS: dict[Objective, Callable[[Encoded, Batch, Tensor], Tensor]] = {
@@ -168,6 +181,11 @@ _PEERS: dict[Objective, Callable[[Encoded, Batch, Tensor], Tensor]] = {
     Objective.WORD_REGION: _word_region,
     Objective.REGION_CROPS: _region_crops,
 }
+
+
+def _image(encoded: Encoded) -> ImageSide:
+    assert encoded.image is not None, "`needs` names every side that a loss reads"
+    return encoded.image
 
 
 def _words(side: TextSide | None) -> Tensor:

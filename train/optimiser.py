@@ -24,7 +24,7 @@ _ROUNDS = 5
 _RMS = 0.2
 # Layers that read out single numbers: their rows are unrelated, and orthogonalising would relate them.
 _READ_OUTS = frozenset(
-    {"finding_head", "region_findings", "localizer.edges", "localizer.lungs", "localizer.score"}
+    {"finding_head", "region_findings", "localizer.edges", "localizer.score", "lungs.output"}
 )
 
 

@@ -13,9 +13,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from edge_retrieve.train.batches import Batch, make_batch, order_studies
-from edge_retrieve.train.config import StageConfig, TrainConfig
+from edge_retrieve.train.config import LossWeights, StageConfig, TrainConfig
 from edge_retrieve.train.datasets.corpus import Corpus
 from edge_retrieve.train.distributed import ALONE, Processes
+from edge_retrieve.train.objective import needs
 from edge_retrieve.train.text_bank import TextBank
 
 
@@ -65,6 +66,7 @@ def iterate_steps(
     bank: TextBank,
     config: TrainConfig,
     place: EpochPlace,
+    weights: LossWeights,
 ) -> Iterator[Batch]:
     """Yield this process's part of each batch of an epoch; the next is made while the current one is used.
 
@@ -78,8 +80,11 @@ def iterate_steps(
     bank : TextBank
     config : TrainConfig
     place : EpochPlace
+    weights : LossWeights
+        Of the stage: what they leave out is not prepared.
     """
     epoch, processes = place.epoch, place.processes
+    wanted = needs(config.objective, weights)
     order = order_studies(corpus.patients, np.random.default_rng((config.seed, epoch)))
     size = config.batch // processes.world
     limit = config.model.max_text_tokens
@@ -88,8 +93,12 @@ def iterate_steps(
         for step in range(place.first, steps_per_epoch(len(order), config.batch)):
             start = step * config.batch + processes.rank * size
             seed = (config.seed, epoch, step, *([processes.rank] if processes.rank else []))
+            rows = order[start : start + size]
             following = pool.submit(
-                make_batch, corpus, order[start : start + size], tokenizer, limit, seed, bank
+                make_batch,
+                *(corpus, rows, tokenizer, limit, seed, bank),
+                images=wanted.image,
+                lungs=wanted.lungs,
             )
             if waiting is not None:
                 yield waiting.result()

@@ -14,10 +14,12 @@ from edge_retrieve.train.distributed import ALONE, Processes, gather, gather_tar
 from edge_retrieve.train.encoding import (
     Encoded,
     ImageSide,
+    LungSide,
     TextSide,
     View,
     draw_other_view,
     image_encoder,
+    lung_encoder,
     text_encoder,
 )
 from edge_retrieve.train.gradcache import Outputs, Side, backward
@@ -68,7 +70,14 @@ def work_through(
     """
     wanted = needs(plan.objective, plan.weights)
     view: View | None = draw_other_view(batch, generator) if wanted.other_view else None
-    sides = [Side(len(batch.pixels), image_encoder(model, batch, predicted, view, bfloat16=plan.bfloat16))]
+    sides: list[Side] = []
+    if wanted.image:
+        encode_image = image_encoder(model, batch, predicted, view, bfloat16=plan.bfloat16)
+        sides.append(Side(len(batch.pixels), encode_image))
+    lung_pixels = batch.lung_pixels if wanted.lungs else None
+    if lung_pixels is not None:
+        find = lung_encoder(model, lung_pixels, bfloat16=plan.bfloat16)
+        sides.append(Side(len(lung_pixels), find))
     if wanted.report:
         encode = text_encoder(model, batch.token_ids, batch.mask, words=True, bfloat16=plan.bfloat16)
         sides.append(Side(len(batch.token_ids), encode))
@@ -87,7 +96,8 @@ def work_through(
             ]
         )
         encoded = Encoded(
-            image=ImageSide(*next(joint)),  # type: ignore[arg-type]
+            image=ImageSide(*next(joint)) if wanted.image else None,  # type: ignore[arg-type]
+            lungs=LungSide(*next(joint)) if lung_pixels is not None else None,  # type: ignore[arg-type]
             report=TextSide(*next(joint)) if wanted.report else None,  # type: ignore[arg-type]
             region_text=TextSide(*next(joint)) if wanted.region_text else None,  # type: ignore[arg-type]
         )

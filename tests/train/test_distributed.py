@@ -88,7 +88,7 @@ def outcome(config: TrainConfig, corpus: Corpus, tmp_path: Path) -> tuple[list, 
     bank = TextBank(corpus)
     # Five studies each; the first process has a bank of sentences besides, and longer texts.
     batches = [
-        make_batch(corpus, rows, tokenizer, 48, (3, n), bank if n == 0 else None)
+        make_batch(corpus, rows, tokenizer, 48, (3, n), bank if n == 0 else None, lungs=True)
         for n, rows in enumerate((np.arange(0, 5), np.array([7, 8, 11, 15, 19])))
     ]
     assert len(batches[0].text_regions) != len(batches[1].text_regions)

@@ -18,13 +18,13 @@ from edge_retrieve.train.step import StepPlan, work_through
 from edge_retrieve.train.text_bank import TextBank
 from edge_retrieve.train.tokenizer import train_tokenizer
 
-EVERYTHING = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0)
+EVERYTHING = LossWeights(1.0, 0.5, 1.0, 1.0, 0.5, 5.0, 0.5, 1.0, 1.0)
 
 
 @pytest.fixture
 def batch(corpus: Corpus) -> Batch:
     tokenizer = train_tokenizer(corpus.reports, 200)
-    return make_batch(corpus, np.arange(10), tokenizer, 48, (3, 1), TextBank(corpus))
+    return make_batch(corpus, np.arange(10), tokenizer, 48, (3, 1), TextBank(corpus), lungs=True)
 
 
 @pytest.fixture
@@ -64,7 +64,8 @@ def test_running_statistics_move_once_a_chunk(model: RraVl, batch: Batch) -> Non
     once = copy.deepcopy(model)
     with torch.no_grad():
         for start in range(0, 10, 4):
-            once.encode_image(batch.pixels[start : start + 4])
+            once.see(batch.pixels[start : start + 4])
+            once.lungs(batch.lung_pixels[start : start + 4])
     gradients(model, batch, StepPlan(Objective.RRA_VL, EVERYTHING, chunk=4))
     for found, expected in zip(model.buffers(), once.buffers(), strict=True):
         torch.testing.assert_close(found, expected)

@@ -72,14 +72,17 @@ def test_finding_map_matches_the_focal_formula() -> None:
     )
 
 
-def test_lung_map_is_the_cross_entropy_of_every_cell() -> None:
+def test_lung_map_is_cross_entropy_and_dice() -> None:
     logits, share = RNG.standard_normal((2, 2, 4, 4)), RNG.random((2, 2, 4, 4))
     chance = 1 / (1 + np.exp(-logits))
     expected = -(share * np.log(chance) + (1 - share) * np.log(1 - chance)).mean()
+    for p, y in zip(chance.reshape(4, -1), share.reshape(4, -1), strict=True):
+        expected += (1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)) / 4
     assert float(image_losses.lung_map(t(logits), t(share))) == pytest.approx(expected, rel=1e-9)
-    # A coarser map is brought to the truth's grid: a constant stays what it is.
-    flat, truth = np.full((1, 2, 2, 2), 0.7), np.ones((1, 2, 6, 6))
-    assert float(image_losses.lung_map(t(flat), t(truth))) == pytest.approx(np.log1p(np.exp(-0.7)), rel=1e-9)
+    # The truth is brought to the map's grid; no lung where none is asked for costs next to nothing.
+    sure, truth = np.full((1, 2, 4, 4), 30.0), np.ones((1, 2, 8, 8))
+    assert float(image_losses.lung_map(t(sure), t(truth))) == pytest.approx(0.0, abs=1e-9)
+    assert float(image_losses.lung_map(t(-sure), t(0 * truth))) == pytest.approx(0.0, abs=1e-9)
     assert torch.autograd.gradcheck(
         lambda z: image_losses.lung_map(z, t(share)), (t(logits).requires_grad_(),), eps=1e-6, atol=1e-5
     )

@@ -16,7 +16,7 @@ import torch
 
 from edge_retrieve.runtime.errors import ConfigError, TrainingError
 from edge_retrieve.train.checkpoint import load_trained, read_checkpoint
-from edge_retrieve.train.config import Device, Objective, TrainConfig
+from edge_retrieve.train.config import Device, LossWeights, Objective, TrainConfig
 from edge_retrieve.train.datasets.corpus import Corpus
 from edge_retrieve.train.log import EPOCHS, STEPS
 from edge_retrieve.train.loop import TOKENIZER, Trainer
@@ -64,8 +64,10 @@ def test_a_run_begins_with_the_weights_and_tokenizer_of_another(
     assert ended["tokenizer"] == begun["tokenizer"]
     weights = {name for name in begun["ema"] if "running_" not in name and "num_batches" not in name}
     assert all(torch.equal(begun["ema"][name], ended["ema"][name]) for name in weights)
-    # Parts younger than the checkpoint begin as they are made, parts of another size are refused.
+    # Parts younger than the checkpoint begin as they are made, those there are no more are left out, parts of
+    # another size are refused.
     older = {name: value for name, value in begun["ema"].items() if "lung" not in name}
+    older["localizer.lungs.weight"] = torch.zeros(2, 8)
     torch.save({**begun, "ema": older}, tmp_path / "older.pt")
     Trainer(replace(second, out=str(tmp_path / "third"), start=str(tmp_path / "older.pt")), corpus, corpus)
     wider = replace(second, out=str(tmp_path / "wider"), model=replace(config.model, embedding_dim=32))
@@ -85,6 +87,19 @@ def test_stages_compute_the_losses_they_name(config: TrainConfig, corpus: Corpus
         "lung_map",
         "region_finding",
     }
+
+
+def test_where_lungs_alone_are_learnt_nothing_else_moves(config: TrainConfig, corpus: Corpus) -> None:
+    lungs = LossWeights(semantic_global=0, region_word=0, box=0, box_score=0, lung_map=1.0)
+    stage = replace(config.stages[0], name="lungs", epochs=2, learning_rate=0.005, weights=lungs)
+    trainer = Trainer(replace(config, stages=(stage,)), corpus, corpus)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.run()
+    assert {tuple(entry) for entry in losses(Path(config.out))} == {("lung_map",)}
+    moved = {
+        name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert moved == {name for name in before if name.startswith("lungs.")}
 
 
 def test_training_lowers_the_loss(config: TrainConfig, corpus: Corpus) -> None:

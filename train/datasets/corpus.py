@@ -15,6 +15,7 @@ from edge_retrieve.runtime.reports import parse_report, text_by_region
 
 FINDINGS: tuple[Finding, ...] = tuple(Finding)
 MASK_SIDE = 64  # cells a side of a lesion mask
+LUNG_SIDE = 128  # cells a side of a lung mask
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Corpus:
         pooled from predicted boxes.
     label_weights : float32 array of shape [N, 29], optional
         How sure the labels of each region are, 0 to 1 (`certainty`); all sure where it is left out.
-    lungs : uint8 array of shape [N, 2, 64, 64], optional
+    lungs : uint8 array of shape [N, 2, 128, 128], optional
         255 where the right and the left lung are, for data sets that know.
     """
 

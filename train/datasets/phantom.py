@@ -15,7 +15,14 @@ import numpy.typing as npt
 
 from edge_retrieve.runtime.anatomy import REGIONS, boxes_to_array
 from edge_retrieve.train.config import DataConfig
-from edge_retrieve.train.datasets.corpus import FINDINGS, MASK_SIDE, Corpus, LesionMasks, supervise
+from edge_retrieve.train.datasets.corpus import (
+    FINDINGS,
+    LUNG_SIDE,
+    MASK_SIDE,
+    Corpus,
+    LesionMasks,
+    supervise,
+)
 from edge_retrieve.train.digest import renderer_digest
 from edge_retrieve.train.phantom.display import display_values
 from edge_retrieve.train.phantom.geometry import SIDES
@@ -39,7 +46,7 @@ class _Rendered:
     boxes: npt.NDArray[np.float32]  # [29, 4]
     findings: tuple[int, ...]
     masks: npt.NDArray[np.uint8]  # [lesions, 64, 64]
-    lungs: npt.NDArray[np.uint8]  # [2, 64, 64]
+    lungs: npt.NDArray[np.uint8]  # [2, 128, 128]
 
 
 def _render(job: _Job) -> _Rendered:
@@ -49,19 +56,19 @@ def _render(job: _Job) -> _Rendered:
     side = (job.image_size, job.image_size)
     small = cv2.resize(shown, side, interpolation=cv2.INTER_AREA)
     placed = [image.boxes[region] for region in REGIONS]
-    masks = [_coarse(entry.mask) for entry in image.findings]
+    masks = [_coarse(entry.mask, MASK_SIDE) for entry in image.findings]
     return _Rendered(
         np.round(small * 255.0).astype(np.uint8),
         boxes_to_array(placed) / np.float32(job.render_size),
         tuple(FINDINGS.index(entry.lesion.finding) for entry in image.findings),
         np.array(masks, dtype=np.uint8).reshape(-1, MASK_SIDE, MASK_SIDE),
-        np.array([_coarse(lung) for lung in image.lungs], dtype=np.uint8),
+        np.array([_coarse(lung, LUNG_SIDE) for lung in image.lungs], dtype=np.uint8),
     )
 
 
-def _coarse(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    grid = (MASK_SIDE, MASK_SIDE)
-    return np.asarray(cv2.resize(mask.astype(np.uint8) * 255, grid, interpolation=cv2.INTER_AREA), np.uint8)
+def _coarse(mask: npt.NDArray[np.bool_], side: int) -> npt.NDArray[np.uint8]:
+    scaled = cv2.resize(mask.astype(np.uint8) * 255, (side, side), interpolation=cv2.INTER_AREA)
+    return np.asarray(scaled, np.uint8)
 
 
 def _rendered(jobs: list[_Job], workers: int) -> Iterator[_Rendered]:
@@ -95,9 +102,8 @@ def load_phantom_corpus(
         write_report(study.spec, rng_seed=study.spec.study_seed, held_out=split is Split.TEST)
         for study in plan
     ]
-    key = json.dumps(
-        [count, config.seed, density.value, config.render_size, image_size, split.value, renderer_digest()]
-    )
+    drawn = [count, config.seed, density.value, split.value, renderer_digest()]
+    key = json.dumps([*drawn, config.render_size, image_size, LUNG_SIDE])
     folder = Path(config.cache).expanduser() / hashlib.sha256(key.encode()).hexdigest()[:16]
     if not (folder / "boxes.npy").is_file():
         _fill(
@@ -129,7 +135,7 @@ def _fill(folder: Path, jobs: list[_Job], workers: int, progress: Progress | Non
         folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=(len(jobs), size, size)
     )
     boxes = np.zeros((len(jobs), len(REGIONS), 4), dtype=np.float32)
-    lungs = np.zeros((len(jobs), len(SIDES), MASK_SIDE, MASK_SIDE), dtype=np.uint8)
+    lungs = np.zeros((len(jobs), len(SIDES), LUNG_SIDE, LUNG_SIDE), dtype=np.uint8)
     studies: list[int] = []
     findings: list[int] = []
     masks: list[npt.NDArray[np.uint8]] = []

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from edge_retrieve.runtime.findings import Finding
 from edge_retrieve.train.config import ModelConfig
 from edge_retrieve.train.model.localizer import RegionLocalizer
+from edge_retrieve.train.model.lungs import LungFinder, with_lungs
 from edge_retrieve.train.model.roi_align import roi_mean
 from edge_retrieve.train.model.towers import (
     StoredBackbones,
@@ -50,13 +51,15 @@ class ImageOutputs(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What `RraVl.see` returns: as `ImageOutputs`, with logits of findings and lungs, [B, L or 2, h, w]."""
+    """What `RraVl.see` returns: as `ImageOutputs`, with logits of findings, [B, L, h, w].
+
+    The lungs' boxes are those of the localizer.
+    """
 
     features: Tensor
     boxes: Tensor
     box_logits: Tensor
     finding_logits: Tensor
-    lung_logits: Tensor
 
 
 class Reading(NamedTuple):
@@ -140,6 +143,7 @@ class RraVl(nn.Module):
         self.config = config
         self.image_tower = build_image_tower(config, stored)
         self.localizer = RegionLocalizer(config.feature_channels)
+        self.lungs = LungFinder(config.lung_widths)
         self.value = nn.Conv2d(config.feature_channels, config.feature_channels, 1)
         self.salience = nn.Conv2d(config.feature_channels, config.salience_heads, 1)
         self.finding_head = nn.Conv2d(config.feature_channels, len(Finding), 1)
@@ -161,9 +165,8 @@ class RraVl(nn.Module):
         """Encode pixels [B, 1, S, S] in 0..1."""
         seen = self.see(pixels)
         whole = _whole_image(pixels)
-        return ImageOutputs(
-            seen.features, self.global_head(seen.features, whole)[:, 0], seen.boxes, seen.box_logits
-        )
+        boxes, box_logits = with_lungs(seen.boxes, seen.box_logits, self.lungs(pixels))
+        return ImageOutputs(seen.features, self.global_head(seen.features, whole)[:, 0], boxes, box_logits)
 
     def see(self, pixels: Tensor) -> Sight:
         """Return what is seen in pixels [B, 1, S, S] before any box is read."""
@@ -177,7 +180,7 @@ class RraVl(nn.Module):
         finding_logits = self.finding_head(shared)
         evidence = torch.exp(_EVIDENCE_RANGE * torch.tanh(finding_logits / _EVIDENCE_RANGE))
         features = torch.cat([value, value * weights, salience, evidence], dim=1)
-        return Sight(features, found.boxes, found.logits, finding_logits, found.lung_logits)
+        return Sight(features, found.boxes, found.logits, finding_logits)
 
     def read(self, features: Tensor, boxes: Tensor) -> Reading:
         """Read the whole image and boxes [B, R, 4] of it in one pooling."""

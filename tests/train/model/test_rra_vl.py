@@ -59,11 +59,8 @@ def test_evidence_of_a_box_lies_between_its_mean_and_its_maximum(model: RraVl) -
 def test_edges_are_mean_positions_under_their_own_attention() -> None:
     torch.manual_seed(0)
     localizer = RegionLocalizer(8).eval()
-    # Maps without any lung leave the lungs' boxes to attention too.
-    localizer.lungs.weight.zero_()
-    localizer.lungs.bias.fill_(-20.0)
     features = torch.randn(2, 8, 5, 7)
-    boxes, logits, _ = localizer(features)
+    boxes, logits = localizer(features)
     hidden = localizer.hidden(features)
     maps = localizer.edges(hidden).numpy().astype(np.float64).reshape(2, 29, 4, 5, 7)
     across, down = np.linspace(-0.06, 1.06, 7), np.linspace(-0.06, 1.06, 5)

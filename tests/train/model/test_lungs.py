@@ -1,4 +1,4 @@
-"""Lung boxes from lung maps: the extents of what was segmented."""
+"""Lung maps, and the boxes that are their extents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from edge_retrieve.runtime.anatomy import Region
-from edge_retrieve.train.model.localizer import LUNGS, RegionLocalizer, soft_extents
+from edge_retrieve.train.model.lungs import LUNGS, LungFinder, expected_overlap, soft_extents, with_lungs
 
 
 def logits_of(mask: np.ndarray) -> torch.Tensor:
@@ -19,13 +19,10 @@ ANYWHERE = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 4)
 
 
 def naive_extents(logits: np.ndarray) -> tuple[list[float], float]:
-    """As `soft_extents` of one map [h, w], in loops on the enlarged map."""
-    fine = torch.nn.functional.interpolate(
-        torch.from_numpy(logits)[None, None], scale_factor=2.0, mode="bilinear", align_corners=False
-    )[0, 0].numpy()
-    share = 1 / (1 + np.exp(-4.0 * fine.astype(np.float64)))
+    """As `soft_extents` of one map [h, w], in loops."""
+    share = 1 / (1 + np.exp(-4.0 * logits.astype(np.float64)))
     height, width = share.shape
-    tall, wide = round(height / 12), round(width / 12)
+    tall, wide = max(1, round(height / 40)), max(1, round(width / 40))
     columns = [max(share[y : y + tall, x].mean() for y in range(height - tall + 1)) for x in range(width)]
     rows = [max(share[y, x : x + wide].mean() for x in range(width - wide + 1)) for y in range(height)]
 
@@ -40,15 +37,14 @@ def naive_extents(logits: np.ndarray) -> tuple[list[float], float]:
 
 
 def test_the_extents_of_a_mask_are_its_edges() -> None:
-    mask = np.zeros((40, 40), dtype=bool)
-    mask[8:30, 10:22] = True
-    mask[34, 30] = True
+    mask = np.zeros((80, 80), dtype=bool)
+    mask[16:60, 20:44] = True
+    mask[68, 60] = True
     extents, seen = soft_extents(logits_of(mask), ANYWHERE)
-    # The logit crosses zero on the border between two cells. The lone cell, two wide in a window of seven,
-    # moves an edge by two sevenths of its distance where a plain extent would go all the way.
-    alone = np.array([0.0, 0.0, 9 / 40, 5 / 40]) * 2 / 7
-    expected = np.array([10 / 40, 8 / 40, 22 / 40, 30 / 40]) + alone
-    np.testing.assert_allclose(extents[0, 0], expected, atol=1e-2)
+    # The lone cell, in a window of two, moves an edge half the way that a plain extent would go.
+    alone = np.array([0.0, 0.0, 17 / 80, 9 / 80]) / 2
+    expected = np.array([20 / 80, 16 / 80, 44 / 80, 60 / 80]) + alone
+    np.testing.assert_allclose(extents[0, 0], expected, atol=1e-3)
     assert float(seen) == pytest.approx(1.0, abs=1e-3)
 
 
@@ -72,31 +68,52 @@ def test_soft_maps_match_a_naive_loop() -> None:
 
 @torch.no_grad()
 def test_a_lung_box_follows_its_map_near_its_zones_and_the_other_boxes_do_not() -> None:
-    torch.manual_seed(0)
-    localizer = RegionLocalizer(8).eval()
-    features = torch.randn(1, 8, 8, 8)
-    # Every box, those of the zones too, reaches from a quarter to three quarters of the square.
-    localizer.edges.weight.zero_()
-    spread = torch.linspace(-0.06, 1.06, 8)
-    low, high = (torch.softmax(-200 * (spread - at) ** 2, dim=0) for at in (0.25, 0.75))
-    assert float((low * spread).sum()) == pytest.approx(0.25, abs=0.03)
-    maps = torch.stack(
-        [low.repeat(8, 1), low[:, None].repeat(1, 8), high.repeat(8, 1), high[:, None].repeat(1, 8)]
-    )
-    logits = torch.log(maps + 1e-12).repeat(29, 1, 1)
-    localizer.edges.forward = lambda hidden: logits[None]  # type: ignore[method-assign]
-    localizer.lungs.weight.zero_()
-    localizer.lungs.bias.copy_(torch.tensor([-20.0, -20.0]))
-    without = localizer(features).boxes[0]
-    localizer.lungs.bias.copy_(torch.tensor([20.0, -20.0]))
-    found = localizer(features).boxes[0]
-    assert LUNGS == (Region.RIGHT_LUNG, Region.LEFT_LUNG)
-    right = Region.RIGHT_LUNG.position
-    # All is lung: its box ends a tenth of the zones' extent outside them, give or take a cell of 16.
-    np.testing.assert_allclose(found[right], [0.2, 0.2, 0.8, 0.8], atol=1 / 16)
-    assert float((found[right][2:] - found[right][:2]).min()) > float(without[right][2] - without[right][0])
+    boxes = torch.tensor([0.25, 0.25, 0.75, 0.75]).expand(1, 29, 4)
+    logits = torch.zeros(1, 29)
+    maps = torch.full((1, 2, 80, 80), -20.0)
+    found, scores = with_lungs(boxes, logits, maps)
+    # Where no lung is seen, the localizer's box stands in, and its score says that nothing is known.
+    np.testing.assert_allclose(found, boxes, atol=1e-6)
+    right, left = (lung.position for lung in LUNGS)
+    assert (LUNGS[0], LUNGS[1]) == (Region.RIGHT_LUNG, Region.LEFT_LUNG)
+    assert float(torch.sigmoid(scores[0, right])) < 0.01
+    maps[0, 0] = 20.0
+    found, scores = with_lungs(boxes, logits, maps)
+    # All is lung: its box ends a tenth of the zones' extent outside them.
+    np.testing.assert_allclose(found[0, right], [0.2, 0.2, 0.8, 0.8], atol=1 / 80)
+    assert float(torch.sigmoid(scores[0, right])) > 0.99
     kept = [position for position in range(29) if position != right]
-    np.testing.assert_allclose(found[kept], without[kept], atol=1e-6)
+    np.testing.assert_allclose(found[0, kept], boxes[0, kept], atol=1e-6)
+    others = [position for position in range(29) if position not in (right, left)]
+    assert float(scores[0, others].abs().max()) == 0.0
+
+
+def test_the_overlap_expected_is_that_of_a_naive_loop() -> None:
+    logits = np.random.default_rng(4).normal(0, 2, (2, 2, 9, 7))
+    found = expected_overlap(torch.from_numpy(logits)).numpy()
+    chance = 1 / (1 + np.exp(-logits))
+    for b in range(2):
+        for k in range(2):
+            cells = chance[b, k].ravel()
+            both = sum(p for p in cells if p > 0.5)
+            either = sum(1.0 if p > 0.5 else p for p in cells)
+            assert found[b, k] == pytest.approx(both / either, rel=1e-6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("side", [32, 64, 224, 266, 320])
+def test_a_map_has_a_cell_for_every_four_pixels_of_the_nearest_side_that_fits(side: int) -> None:
+    finder = LungFinder((4, 5, 6, 7)).eval()
+    cells = round(side / 32) * 8
+    assert finder(torch.rand(2, 1, side, side)).shape == (2, 2, cells, cells)
+
+
+@torch.no_grad()
+def test_a_finder_says_the_same_of_an_image_alone_and_among_others() -> None:
+    torch.manual_seed(1)
+    finder = LungFinder((4, 5, 6, 7)).eval()
+    pixels = torch.rand(3, 1, 64, 64)
+    np.testing.assert_allclose(finder(pixels)[1:2], finder(pixels[1:2]), atol=1e-5)
 
 
 def test_what_lies_outside_counts_as_empty() -> None:
