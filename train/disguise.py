@@ -91,7 +91,7 @@ def _follow(lung: _Bytes, from_x: _Image, from_y: _Image) -> _Image:
     x, y = ((axis + half) * scale - half for axis in (from_x, from_y))
     fine = cv2.remap(lung, x, y, cv2.INTER_LINEAR, borderValue=0.0)
     moved = cv2.resize(fine, (cells, cells), interpolation=cv2.INTER_AREA)
-    return np.asarray(moved, dtype=np.float32) / np.float32(255.0)
+    return np.asarray(moved.astype(np.float32) / np.float32(255.0))
 
 
 def _chest(lungs: _Image, size: int) -> _Chest | None:

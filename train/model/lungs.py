@@ -67,12 +67,12 @@ class LungFinder(nn.Module):
         # The tone itself tells lung from abdomen: a local contrast, as the image tower has it, does not.
         x = F.pixel_unshuffle(2 * pixels - 1, CELL)
         levels: list[Tensor] = []
-        for level, block in enumerate(self.down):
-            x = block(F.max_pool2d(x, 2) if level else x)
+        for block in self.down:
+            x = block(F.max_pool2d(x, 2) if levels else x)
             levels.append(x)
-        for block, level in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
+        for block, finer in zip(reversed(self.up), reversed(levels[:-1]), strict=True):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-            x = block(torch.cat([level, x], dim=1))
+            x = block(torch.cat([finer, x], dim=1))
         return torch.as_tensor(self.output(x)).float()
 
 
