@@ -146,8 +146,8 @@ def test_onnx_runtime_1_18_computes_what_today_s_does(
 # Of the operators that our graphs have, those of the ONNX parser's list (onnx-tensorrt, docs/operators.md of
 # its release 10.1, the newest before 10.3 that could be had; it states opset 9 to 20). Later ones add to it.
 _READ = """Abs Add And AveragePool Cast Clip Concat Conv Div Erf Exp Expand Gather GatherElements Gemm
-    GreaterOrEqual LayerNormalization LessOrEqual Log MatMul Mul Pow ReduceL2 ReduceMax ReduceMean ReduceMin
-    ReduceSum Relu Reshape Resize Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose
+    GreaterOrEqual LayerNormalization LessOrEqual Log MatMul MaxPool Mul Pow ReduceL2 ReduceMax ReduceMean
+    ReduceMin ReduceSum Relu Reshape Resize Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose
     Unsqueeze"""
 READ_BY_TENSORRT = frozenset(_READ.split())
 TYPES = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL}
@@ -161,6 +161,7 @@ OF_FLOATS = {
     "Exp",
     "LayerNormalization",
     "MatMul",
+    "MaxPool",
     "Pow",
     "Softmax",
     "Sqrt",
