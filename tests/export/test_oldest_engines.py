@@ -145,8 +145,8 @@ def test_onnx_runtime_1_18_computes_what_today_s_does(
 
 # Of the operators that our graphs have, those of the ONNX parser's list (onnx-tensorrt, docs/operators.md of
 # its release 10.1, the newest before 10.3 that could be had; it states opset 9 to 20). Later ones add to it.
-_READ = """Abs Add And AveragePool Cast Clip Concat Conv Div Erf Exp Expand Gather GatherElements Gemm
-    GreaterOrEqual LayerNormalization LessOrEqual Log MatMul MaxPool Mul Pow ReduceL2 ReduceMax ReduceMean
+_READ = """Abs Add And AveragePool Cast Clip Concat Conv Div Erf Exp Expand Gather GatherElements Gemm Greater
+    GreaterOrEqual LayerNormalization LessOrEqual Log MatMul Max MaxPool Mul Pow ReduceL2 ReduceMax ReduceMean
     ReduceMin ReduceSum Relu Reshape Resize Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh Transpose
     Unsqueeze"""
 READ_BY_TENSORRT = frozenset(_READ.split())
@@ -190,8 +190,11 @@ def test_the_parser_of_tensorrt_10_3_is_said_to_read_every_node(graph: Graph, pr
             assert given <= FLOATS, node.name
         if node.op_type in AXES and len(node.input) > AXES[node.op_type]:
             assert node.input[AXES[node.op_type]] in constants, node.name
-        if node.op_type == "LayerNormalization":
+        if node.op_type in ("LayerNormalization", "MaxPool"):  # no statistics, no indices
             assert len(node.output) == 1
+        if node.op_type in ("AveragePool", "MaxPool"):
+            [dilations] = [list(a.ints) for a in node.attribute if a.name == "dilations"] or [[1]]
+            assert set(dilations) == {1}, node.name
         if node.op_type == "Resize":
             chosen = {
                 attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute
