@@ -35,6 +35,7 @@ from edge_retrieve.train.distributed import (
 from edge_retrieve.train.examples import find_examples, save_examples
 from edge_retrieve.train.log import CONFIG, EPOCHS, STEPS, JsonLines
 from edge_retrieve.train.model.towers import stored_backbones
+from edge_retrieve.train.objective import needs
 from edge_retrieve.train.optimiser import build_optimiser
 from edge_retrieve.train.report import write_report
 from edge_retrieve.train.schedule import (
@@ -109,6 +110,13 @@ class Trainer:
                 where="config.batch",
                 remedy="Use a multiple of the number of processes, and at most all studies",
             )
+        for stage in config.stages:
+            if corpus.lungs is None and not needs(config.objective, stage.weights).image:
+                raise ConfigError(
+                    "the stage learns from lung masks alone, and the data set has none",
+                    where=f"config.stages: {stage.name}",
+                    remedy="Train it on phantoms, or give it other losses",
+                )
         self.out = Path(config.out).expanduser()
         self.out.mkdir(parents=True, exist_ok=True)
         self.path = self.out / CHECKPOINT
@@ -129,6 +137,9 @@ class Trainer:
         self.model = build_model(config, self.tokenizer.get_vocab_size(), self.device, stored)
         if begun is not None:
             self.model.load_state_dict(begun.model.state_dict())
+        elif corpus.lungs is None:
+            # Without masks the lung finder learns nothing, and what it shows would be chance.
+            self.model.lungs.see_nothing()
         self.ema = copy.deepcopy(self.model).eval()
         self.optimiser = build_optimiser(self.model, config.optimiser, config.weight_decay)
         # Where the run stands: whole epochs, batches of the next one, and the sums of their losses.

@@ -102,6 +102,23 @@ def test_where_lungs_alone_are_learnt_nothing_else_moves(config: TrainConfig, co
     assert moved == {name for name in before if name.startswith("lungs.")}
 
 
+def test_a_stage_that_learns_lungs_alone_needs_their_masks(config: TrainConfig, corpus: Corpus) -> None:
+    lungs = LossWeights(semantic_global=0, region_word=0, box=0, box_score=0, lung_map=1.0)
+    stage = replace(config.stages[0], name="lungs", weights=lungs)
+    bare = replace(corpus, lungs=None)
+    with pytest.raises(ConfigError, match="lung masks alone"):
+        Trainer(replace(config, stages=(stage,)), bare, bare)
+
+
+def test_without_lung_masks_the_localizer_finds_the_lungs(config: TrainConfig, corpus: Corpus) -> None:
+    corpus = replace(corpus, lungs=None)
+    trained = load_trained(Trainer(config, corpus, corpus).run().checkpoint)
+    with torch.no_grad():
+        pixels = torch.rand(2, 1, 64, 64)
+        found, localized = trained.model.encode_image(pixels), trained.model.see(pixels)
+    torch.testing.assert_close(found.boxes, localized.boxes)
+
+
 def test_training_lowers_the_loss(config: TrainConfig, corpus: Corpus) -> None:
     corpus = replace(corpus, boxes=np.broadcast_to(corpus.boxes[:1], corpus.boxes.shape))
     longer = replace(config, stages=(replace(config.stages[0], epochs=14, learning_rate=0.005),))

@@ -37,6 +37,7 @@ _ZONES = tuple(
 )
 # A cell that is lung with p = 0.8 counts as nearly all lung: edges then lie where p is one half.
 _SHARPNESS = 4.0
+_BLIND = 20.0  # a logit beyond all doubt
 _SURE = 1e-4  # what a lung's score stays away from 0 and 1
 
 
@@ -55,6 +56,11 @@ class LungFinder(nn.Module):
         self.down = nn.ModuleList(_twice(a, b) for a, b in zip(inputs, widths, strict=True))
         self.up = nn.ModuleList(_twice(fine + coarse, fine) for fine, coarse in pairwise(widths))
         self.output = nn.Conv2d(widths[0], len(LUNGS), 1)
+
+    def see_nothing(self) -> None:
+        """Show no lung anywhere, so that the localizer's boxes stand: for want of masks to learn from."""
+        nn.init.zeros_(self.output.weight)
+        nn.init.constant_(self.output.bias, -_BLIND)  # type: ignore[arg-type]
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map pixels [B, 1, S, S] in 0..1 to logits [B, 2, S / 4, S / 4]: how surely each cell is lung.
